@@ -1,0 +1,170 @@
+/* StateKeep: the storage engine for what software agents must remember.
+ *
+ * A store owns a few PostgreSQL connections and no thread. Calls are submitted and give a ticket; the host waits on
+ * ONE descriptor, lets the engine step with keep_poll(), and collects finished tickets with keep_next(). Calls that
+ * wait together travel together: one statement, one round trip, one commit for many of them.
+ *
+ *     keep_store *store;
+ *     keep_open(&store, "embedded:", NULL);
+ *     keep_op op = keep_state_save(store, KEEP_TEXT("agent"), KEEP_TEXT("session"), KEEP_TEXT("{}"), 0);
+ *     if (keep_wait(store, op, -1) != KEEP_OK) fprintf(stderr, "%s\n", keep_op_result(store, op).data);
+ *     keep_release(store, op);
+ *     keep_close(store, 1000);
+ *     keep_free(store);
+ *
+ * Threads: every function may be called from any thread at any time, but for keep_free(), which must be the last.
+ * Fork: in a forked child every call on a store opened by the parent gives KEEP_FORKED; keep_close() and keep_free()
+ * are allowed there and leave the parent's sessions untouched. The child may open stores of its own.
+ * Text is UTF-8 and need not end in NUL. Times are milliseconds. All functions exist since version 1.0. */
+#ifndef STATEKEEP_H
+#define STATEKEEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KEEP_API __attribute__((visibility("default")))
+#else
+#define KEEP_API
+#endif
+
+#define KEEP_VERSION "1.0.0"
+
+typedef struct keep_store keep_store; /* opaque: keep_open() … keep_close(), keep_free() */
+
+/* A ticket for one call. The low 32 bits are its slot, a number below the option "queue"; the rest is a generation,
+ * so that a released ticket is never mistaken for a newer one. 0 is never a ticket. */
+typedef uint64_t keep_op;
+
+/* Bytes with a length. data == NULL is SQL NULL. */
+typedef struct {
+    const char *data;
+    size_t size; /* bytes */
+} keep_text;
+
+/* A string literal as keep_text. */
+#define KEEP_TEXT(literal) ((keep_text){(literal), sizeof(literal) - 1})
+
+typedef enum {
+    KEEP_PENDING = -1,    /* not finished yet; never a final status */
+    KEEP_OK = 0,          /* done; a write is committed */
+    KEEP_ABSENT = 1,      /* the operation needs a row that is not there */
+    KEEP_CONFLICT = 2,    /* another version, key or owner was there first */
+    KEEP_INVALID = 3,     /* an argument, a name or an option is wrong; nothing was stored */
+    KEEP_DEADLINE = 4,    /* the call's time was over before an answer; nothing was or will be stored by it */
+    KEEP_CANCELLED = 5,   /* the caller let go; what was sent already may take effect */
+    KEEP_UNKNOWN = 6,     /* sent, but whether it was committed is not known (link lost, or deadline after sending) */
+    KEEP_UNAVAILABLE = 7, /* no server that serves us: unreachable, refusing, tables missing; nothing was stored */
+    KEEP_FULL = 8,        /* the queue is at its cap; nothing was stored */
+    KEEP_CLOSED = 9,      /* the store is closed; nothing was stored */
+    KEEP_FORKED = 10,     /* the store belongs to the parent process */
+    KEEP_NO_MEMORY = 11,  /* an allocation failed; nothing was stored */
+    KEEP_INTERNAL = 12    /* a mistake of ours or an unforeseen answer; see the message */
+} keep_status;
+
+/* Opens a store on `dsn` and gives it in *out, also when it is unusable (then keep_error() says why and every call
+ * gets that status); *out is NULL only for KEEP_NO_MEMORY. Never blocks: servers are reached, and an embedded one is
+ * started, while calls wait.
+ *   dsn      "embedded:[dir][?…]", a PostgreSQL URL or key=value words (also as pgx, asyncpg, Sequel and sqlx write
+ *            them); NULL or "" takes $STATEKEEP_DSN, then $DATABASE_URL, then "embedded:". Copied.
+ *   options  a JSON object or NULL; copied. Unknown names are KEEP_INVALID.
+ *     "connections"     most server connections                       4      (1..128; opened on demand)
+ *     "tables"          {"agent_states": "app.\"My States\""}         {}     table names, see README
+ *     "deadline_ms"     of a call that gives 0                        30000  (0: none)
+ *     "connect_ms"      how long calls wait for an unreachable server 5000
+ *     "lock_ms"         how long a batch waits for a foreign row lock 200
+ *     "queue"           most calls held, finished ones included       16384
+ *     "queue_bytes"     most bytes of arguments held                  268435456
+ *     "batch"           most calls in one batch                       256
+ *     "batch_bytes"     most argument bytes in one batch              1048576 (one larger call travels alone)
+ *     "argument_bytes"  most bytes in one argument                    67108864
+ *     "hold"            true: submitting does not send, keep_poll() does (for hosts with a loop turn to end)  false
+ * Status: KEEP_OK, KEEP_INVALID (dsn, options), KEEP_NO_MEMORY. */
+KEEP_API keep_status keep_open(keep_store **out, const char *dsn, const char *options);
+
+/* Why the store is unusable: a JSON error, or {NULL, 0} when it is usable. Borrowed until keep_free(). */
+KEEP_API keep_text keep_error(const keep_store *store);
+
+/* Refuses new calls, waits at most `drain_ms` for those that were sent, and gives every pending call an outcome:
+ * unsent ones KEEP_CLOSED, sent ones their answer or, past `drain_ms`, KEEP_UNKNOWN (writes) or KEEP_CLOSED (reads).
+ * Then ends the connections. Finished tickets can still be collected and released. Blocks up to drain_ms; a second
+ * call is a no-op. KEEP_OK, or KEEP_FORKED in a forked child (where it only lets go of the descriptors). */
+KEEP_API keep_status keep_close(keep_store *store, int drain_ms);
+
+/* Frees the store (closing it first with drain_ms 0 if need be) and every ticket and result with it. NULL is fine.
+ * No other call may run on the store, nor come after. */
+KEEP_API void keep_free(keep_store *store);
+
+/* Submits the operation `name` ("state.save") with `count` arguments, in the order of the reference page; everything
+ * is copied. Never blocks, and always gives a ticket: what is refused (name, arguments, full, closed, forked, memory)
+ * gives one that is finished at once.
+ * Where a slot cannot be had the ticket is a shared one: it has the status, is never given by keep_next(), and
+ * releasing it does nothing. So look at keep_op_status() after submitting; what is finished may be taken and released
+ * at once.
+ *   deadline_ms  > 0: from now; 0: the store's "deadline_ms"; < 0: none. */
+KEEP_API keep_op keep_submit(keep_store *store, const char *name, const keep_text *args, int count,
+                             int deadline_ms);
+
+/* Lets go of a pending call: it finishes as KEEP_CANCELLED at once. Not yet sent, it never happens; sent, it runs on
+ * and its answer is dropped. Nothing is cancelled at the server, no connection is lost. Finished: no effect. */
+KEEP_API void keep_cancel(keep_store *store, keep_op op);
+
+/* The descriptor to wait on for readability, then call keep_poll() and drain keep_next(). The same for the life of the
+ * store; owned by it: never read, write or close it. -1 when the store is unusable, closed or forked. */
+KEEP_API int keep_fd(const keep_store *store);
+
+/* Advances everything that can be advanced, without blocking. Returns how many finished tickets keep_next() has. */
+KEEP_API int keep_poll(keep_store *store);
+
+/* The next finished ticket, or 0. Each is given once, to one caller; tickets given to keep_wait() or released
+ * before never come. */
+KEEP_API keep_op keep_next(keep_store *store);
+
+/* The state of a ticket: KEEP_PENDING or its final status. A ticket that was released is KEEP_INVALID. */
+KEEP_API keep_status keep_op_status(const keep_store *store, keep_op op);
+
+/* The result of a finished ticket: a JSON value when its status is KEEP_OK, else a JSON error
+ *   {"status":"INVALID","op":"state.save","message":"…","sqlstate":"22P02","detail":"…","retry":false}
+ * (sqlstate and detail only when the server gave them; "reason" with KEEP_UNKNOWN: "link" or "deadline"; retry: the same
+ * call may succeed later and repeating it does no harm). Ends in a NUL that size does not count. Borrowed until
+ * keep_release(). {NULL, 0} while pending. */
+KEEP_API keep_text keep_op_result(const keep_store *store, keep_op op);
+
+/* Gives the ticket back with its result. A pending one is cancelled first. Released twice: no effect. */
+KEEP_API void keep_release(keep_store *store, keep_op op);
+
+/* Blocks until the ticket is finished or `timeout_ms` (< 0: no limit) is over, stepping the engine meanwhile; of many
+ * waiting threads one leads and the others sleep. Gives the final status, or KEEP_PENDING when the time was over.
+ * From then on the ticket is the caller's: keep_next() never gives it. */
+KEEP_API keep_status keep_wait(keep_store *store, keep_op op, int timeout_ms);
+
+/* Makes one or all threads in keep_wait() return KEEP_PENDING early: the one waiting on `op`, or all for 0. For hosts
+ * that must interrupt a blocked thread (signals). */
+KEEP_API void keep_interrupt(keep_store *store, keep_op op);
+
+/* "OK", "ABSENT", …; never NULL. Static. */
+KEEP_API const char *keep_status_name(keep_status status);
+
+/* All operations as a JSON array, for bindings that make methods of them:
+ *   [{"op":"state.save","args":[{"name":"agent_id","type":"text","nullable":false},…],"gives":"none","doc":"…"},…]
+ * Static. */
+KEEP_API const char *keep_catalog(void);
+
+/* The version of the library, KEEP_VERSION of its build. Static. */
+KEEP_API const char *keep_version(void);
+
+/* Adds a directory in which "embedded:" looks for PostgreSQL's programs, after bin= and $STATEKEEP_PG_BIN and before
+ * all others. For packages that carry the programs. Copied; process-wide. KEEP_OK, KEEP_INVALID, KEEP_NO_MEMORY. */
+KEEP_API keep_status keep_embedded_add_bindir(const char *dir);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include "statekeep_ops.h" /* one typed function for each operation, generated from sql/ops */
+
+#endif
