@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""Checks the annotated SQL and writes what is made from it.
+
+    compile.py                 writes the three generated files
+    compile.py --check         fails when one of them is stale
+    compile.py --prepare DSN   prepares every statement on a database where the set-up operations have run, and compares
+                               parameters and columns with the annotations (needs psycopg)
+
+Reads migrations/*.sql and ops/*.sql. It does not parse SQL: it looks at comments, $1 and {slots}, and PostgreSQL judges
+the rest. The grammar of the annotations is in REFERENCE.md, which this program writes.
+"""
+import argparse
+import pathlib
+import re
+import sys
+from dataclasses import dataclass, field
+
+import emit
+
+HERE = pathlib.Path(__file__).resolve().parent
+TYPES = ("text", "int", "bool", "json", "time", "bytes")
+KINDS = ("none", "one", "maybe", "many")
+STATUSES = ("ABSENT", "CONFLICT", "INVALID")
+POLICIES = {"batch": ("yes", "no"), "writes": ("yes", "no"), "engine": ("yes",), "resend": ("yes", "key", "no"),
+            "same key": ("any", "last", "serial", "conflict")}
+DIRECTIVES = ("op", "args", "gives", "key", "fails", *POLICIES)
+# Names that cannot be parameters of the typed C functions, in C or C++ or because the functions use them themselves.
+RESERVED = set("""auto bool break case catch char class const continue default delete do double else enum explicit extern
+    false float for friend goto if inline int long mutable namespace new operator private protected public register return
+    short signed sizeof static struct switch template this throw true try typedef typename union unsigned using virtual
+    void volatile while store args deadline_ms""".split())
+# PostgreSQL's types of parameters: in array form one array holds that argument of every call of a batch. Lists and
+# times travel as JSON and text; the statement casts them.
+SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", "time": "text", "bytes": "bytea"}
+STATEMENT_BYTES = 16 * 1024  # a longer text pins a session on some cloud proxies
+LITERAL_BYTES = 4095  # the longest string literal every C11 compiler must take
+SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)(?::(literal)|:(index) ([a-z0-9_]+))?\}")
+
+
+class Mistake(Exception):
+    """An annotation or a statement that breaks a rule; the text names the file, the operation and the rule."""
+
+
+@dataclass
+class Argument:
+    name: str
+    type: str
+    nullable: bool
+    nonempty: bool
+    list: bool
+
+    def parameter(self, batch):
+        """The name of PostgreSQL's type of this argument's parameter."""
+        scalar = "jsonb" if self.list else SCALARS[self.type]
+        return scalar + "[]" if batch else scalar
+
+
+@dataclass
+class Operation:
+    name: str
+    source: str  # the file, relative to sql/
+    args: list = field(default_factory=list)
+    gives: str = "none"
+    bare: bool = False  # one value instead of an object of columns
+    columns: list = field(default_factory=list)
+    batch: bool = False
+    writes: bool = False
+    engine: bool = False  # answered without SQL
+    key: list = field(default_factory=list)
+    same_key: str = "any"
+    resend: str = "no"
+    fails: list = field(default_factory=list)  # (status, when)
+    doc: str = ""
+    sql: str = ""
+
+    def pieces(self):
+        """The statement as (kind, text, suffix): kind "text", or "identifier", "literal", "index" for a table slot."""
+        end = 0
+        for slot in SLOT.finditer(self.sql):
+            if slot.start() > end:
+                yield "text", self.sql[end:slot.start()], ""
+            yield slot[2] or slot[3] or "identifier", slot[1], slot[4] or ""
+            end = slot.end()
+        if end < len(self.sql):
+            yield "text", self.sql[end:], ""
+
+    def text(self, tables):
+        """The statement with every slot filled: `tables` gives the table name of a slot (default: the slot's own)."""
+        def filled(kind, text, suffix):
+            if kind == "text":
+                return text
+            schema, _, table = tables.get(text, text).rpartition(".")
+            if kind == "index":
+                return f'"idx_{table}_{suffix}"'
+            name = f'"{schema}"."{table}"' if schema else f'"{table}"'
+            return f"'{name}'" if kind == "literal" else name
+        return "".join(filled(*piece) for piece in self.pieces())
+
+
+def parse_args(text):
+    args = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"([a-z][a-z0-9_]*) ([a-z]+)(\+?)(\[\])?(\?)?", item)
+        if not match or match[2] not in TYPES or (match[3] and match[2] != "text"):
+            raise Mistake(f"not an argument: {item!r}")
+        if match[1] in RESERVED:
+            raise Mistake(f"{match[1]!r} cannot be the name of an argument")
+        args.append(Argument(match[1], match[2], bool(match[5]), bool(match[3]), bool(match[4])))
+    if len({arg.name for arg in args}) != len(args):
+        raise Mistake("two arguments have one name")
+    return args
+
+
+def parse_gives(text):
+    match = re.fullmatch(r"(\w+)(?: (\w+)| \{([\w, ]+)\})?", text)
+    if not match or match[1] not in KINDS:
+        raise Mistake(f"not a result: {text!r}")
+    columns = [match[2]] if match[2] else [name.strip() for name in (match[3] or "").split(",") if name.strip()]
+    if bool(columns) == (match[1] == "none"):
+        raise Mistake("a result needs columns, and none has none")
+    return match[1], bool(match[2]), columns
+
+
+def parse_fails(text):
+    fails = []
+    for item in filter(None, (part.strip() for part in text.split(";"))):
+        status, _, when = item.partition(" ")
+        if status not in STATUSES or not when:
+            raise Mistake(f"not a failure: {item!r}")
+        fails.append((status, when))
+    return fails
+
+
+def parse_directives(lines):
+    """The directives above an operation's description, as {name: value}; takes their lines off `lines`."""
+    found = {}
+    known = re.compile(rf"({'|'.join(DIRECTIVES)}):(?: +|$)(.*)")
+    while lines and (head := re.match(r"-- (.*)", lines[0])) and known.match(head[1]):
+        for part in re.split(r" {2,}", lines.pop(0)[3:].rstrip()):
+            match = known.fullmatch(part)
+            if not match:
+                raise Mistake(f"not a directive: {part!r}")
+            if match[1] in found and match[1] not in ("args", "fails"):
+                raise Mistake(f"{match[1]!r} is given twice")
+            between = {"args": ", ", "fails": "; "}.get(match[1], "")
+            found[match[1]] = found[match[1]] + between + match[2] if match[1] in found else match[2]
+    for name, allowed in POLICIES.items():
+        if found.get(name, allowed[0]) not in allowed:
+            raise Mistake(f"{name} is {' or '.join(allowed)}, not {found[name]!r}")
+    return found
+
+
+def parse_operation(text, source):
+    lines = text.split("\n")
+    op = Operation(name=lines[0][7:].strip(), source=source)
+    try:
+        if not re.fullmatch(r"[a-z][a-z0-9]*\.[a-z][a-z0-9_]*", op.name):
+            raise Mistake("a name is noun.verb")
+        found = parse_directives(lines)
+        doc = []
+        while lines and lines[0].startswith("-- "):
+            doc.append(lines.pop(0)[3:].strip())
+        op.doc = " ".join(doc)
+        body = [line.rstrip() for line in lines if not line.lstrip().startswith("--")]
+        op.sql = "\n".join(body).strip().removesuffix(";").rstrip()
+        op.args = parse_args(found.get("args", ""))
+        op.gives, op.bare, op.columns = parse_gives(found.get("gives", ""))
+        op.fails = parse_fails(found.get("fails", ""))
+        op.key = [name.strip() for name in found.get("key", "").split(",") if name.strip()]
+        op.same_key, op.resend = found.get("same key", "any"), found.get("resend", "no")
+        op.batch, op.writes, op.engine = (found.get(name) == "yes" for name in ("batch", "writes", "engine"))
+        check(op, found)
+    except Mistake as mistake:
+        raise Mistake(f"{source}: {op.name}: {mistake}") from None
+    return op
+
+
+def check(op, found):
+    names = [arg.name for arg in op.args]
+    if not op.doc or len(op.doc) > LITERAL_BYTES:
+        raise Mistake("a description is needed, of at most 4,095 bytes")
+    if unknown := [name for name in op.key if name not in names]:
+        raise Mistake(f"the key {unknown[0]!r} is not an argument")
+    if op.engine:
+        if op.sql or {"batch", "key", "same key", "resend", "writes"} & set(found):
+            raise Mistake("what the engine answers has neither SQL nor a way to run it")
+        return
+    if missing := [name for name in ("args", "gives", "batch", "resend", "writes") if name not in found]:
+        raise Mistake(f"{missing[0]!r} is not said")
+    if op.batch and not op.args:
+        raise Mistake("a batch is made of arguments, and there are none")
+    if op.batch and op.writes and not op.key:
+        raise Mistake("a batch of writes needs a key: without one, order and locks are left to chance")
+    if bool(op.key) != ("same key" in found):
+        raise Mistake("'key' and 'same key' belong together")
+    if op.resend == "key" and "key" not in names:
+        raise Mistake("'resend: key' needs an argument 'key'")
+    check_sql(op)
+
+
+def check_sql(op):
+    if not op.sql:
+        raise Mistake("there is no statement")
+    if len(op.sql.encode()) > STATEMENT_BYTES:
+        raise Mistake(f"the statement is longer than {STATEMENT_BYTES} bytes")
+    used = {int(number) for number in re.findall(r"\$(\d+)", op.sql)}
+    if used != set(range(1, len(op.args) + 1)):
+        raise Mistake(f"{len(op.args)} arguments are declared, the statement uses {sorted(used) or 'none'}")
+    outside = re.sub(r"\$([a-z_]*)\$.*?\$\1\$|'[^']*'|\"[^\"]*\"", "", op.sql, flags=re.S)
+    if ";" in outside:
+        raise Mistake("an operation is one statement")
+    if brace := re.search(r"\{[^}]*\}?", SLOT.sub("", outside)):
+        raise Mistake(f"not a slot: {brace[0]!r}")
+
+
+def read(root=HERE):
+    """All operations, sorted by name."""
+    ops = {}
+    for path in [*sorted((root / "migrations").glob("*.sql")), *sorted((root / "ops").glob("*.sql"))]:
+        source = path.relative_to(root).as_posix()
+        for text in re.split(r"^(?=-- op:)", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
+            op = parse_operation(text, source)
+            if op.name in ops:
+                raise Mistake(f"{source}: {op.name}: is in {ops[op.name].source} too")
+            ops[op.name] = op
+    made = {name for op in ops.values() for name in re.findall(r"create table if not exists \{(\w+)\}", op.sql)}
+    for op in ops.values():
+        if unknown := {slot for kind, slot, _ in op.pieces() if kind != "text"} - made:
+            raise Mistake(f"{op.source}: {op.name}: no migration makes the table {sorted(unknown)[0]!r}")
+    return [ops[name] for name in sorted(ops)]
+
+
+def prepare(connection, op, tables):
+    """Prepares one operation on a psycopg connection and compares what the server says with what is declared."""
+    protocol = connection.pgconn
+    result = protocol.prepare(b"", op.text(tables).encode())
+    if result.error_message:
+        raise Mistake(f"{op.source}: {op.name}: {result.error_message.decode().strip()}")
+    described = protocol.describe_prepared(b"")
+    oids = [described.param_type(index) for index in range(described.nparams)]
+    names = [row[0] for row in connection.execute(
+        "select format_type(o, null) from unnest(%s::oid[]) with ordinality as t(o, n) order by n", (oids,))]
+    expected = [arg.parameter(op.batch) for arg in op.args]
+    if names != expected:
+        raise Mistake(f"{op.source}: {op.name}: parameters are {names}, declared are {expected}")
+    if op.gives == "none":
+        return
+    columns = [described.fname(index).decode() for index in range(described.nfields)]
+    expected = ["n"] * op.batch + op.columns
+    if columns != expected:
+        raise Mistake(f"{op.source}: {op.name}: columns are {columns}, declared are {expected}")
+
+
+def prepare_all(dsn, ops, tables):
+    import psycopg
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for op in ops:
+            if not op.engine:
+                prepare(connection, op, tables)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Compiles the annotated SQL.")
+    parser.add_argument("--check", action="store_true", help="fail when a generated file is stale")
+    parser.add_argument("--prepare", metavar="DSN", help="prepare every statement on this migrated database")
+    options = parser.parse_args()
+    ops = read()
+    if options.prepare is not None:
+        prepare_all(options.prepare, ops, {})
+        print(f"{sum(not op.engine for op in ops)} statements prepared")
+        return
+    stale = []
+    for name, text in emit.files(ops).items():
+        path = HERE.parent / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not options.check:
+                path.write_text(text, encoding="utf-8")
+    if options.check and stale:
+        raise Mistake(f"stale, run sql/compile.py: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Mistake as mistake:
+        sys.exit(f"compile.py: {mistake}")
