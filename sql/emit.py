@@ -180,6 +180,10 @@ def byte_rows(text):
     return "".join("    " + ",".join(shown[at:at + 20]) + ",\n" for at in range(0, len(shown), 20))
 
 
+def table_slots(ops):
+    return sorted({text for op in ops for kind, text, _ in op.pieces() if kind != "text"})
+
+
 def table(ops):
     symbols = [op.name.replace(".", "_") for op in ops]
     return (
@@ -189,6 +193,8 @@ def table(ops):
         + "static const struct statement_spec KEEP_STATEMENTS[] = {\n"
         + "".join(map(statement_source, ops, symbols)) + "};\n\n"
         + f"enum {{ KEEP_STATEMENT_COUNT = {len(ops)} }};\n\n"
+        + f"/* The slots for table names, each by its default. */\n"
+        + f"static const char *const KEEP_TABLES[] = {{{', '.join(map(literal, table_slots(ops)))}}};\n\n"
         + f"static const char KEEP_CATALOG_JSON[] = {{\n{byte_rows(catalog(ops))}}};\n\n#endif\n")
 
 

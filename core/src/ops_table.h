@@ -288,6 +288,9 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
 
 enum { KEEP_STATEMENT_COUNT = 11 };
 
+/* The slots for table names, each by its default. */
+static const char *const KEEP_TABLES[] = {"agent_states"};
+
 static const char KEEP_CATALOG_JSON[] = {
     '[','{','"','o','p','"',':','"','a','d','m','i','n','.','p','i','n','g','"',',',
     '"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','n',
