@@ -23,7 +23,7 @@ KINDS = ("none", "one", "maybe", "many")
 STATUSES = ("ABSENT", "CONFLICT", "INVALID")
 POLICIES = {"batch": ("yes", "no"), "writes": ("yes", "no"), "engine": ("yes",), "resend": ("yes", "key", "no"),
             "same key": ("any", "last", "serial", "conflict")}
-DIRECTIVES = ("op", "args", "gives", "key", "fails", *POLICIES)
+DIRECTIVE = re.compile(rf"(op|args|gives|key|fails|{'|'.join(POLICIES)}):(?: +|$)(.*)")
 # Names that cannot be parameters of the typed C functions, in C or C++ or because the functions use them themselves.
 RESERVED = set("""auto bool break case catch char class const continue default delete do double else enum explicit extern
     false float for friend goto if inline int long mutable namespace new operator private protected public register return
@@ -134,10 +134,9 @@ def parse_fails(text):
 def parse_directives(lines):
     """The directives above an operation's description, as {name: value}; takes their lines off `lines`."""
     found = {}
-    known = re.compile(rf"({'|'.join(DIRECTIVES)}):(?: +|$)(.*)")
-    while lines and (head := re.match(r"-- (.*)", lines[0])) and known.match(head[1]):
+    while lines and DIRECTIVE.match(lines[0][3:]):
         for part in re.split(r" {2,}", lines.pop(0)[3:].rstrip()):
-            match = known.fullmatch(part)
+            match = DIRECTIVE.fullmatch(part)
             if not match:
                 raise Mistake(f"not a directive: {part!r}")
             if match[1] in found and match[1] not in ("args", "fails"):
@@ -159,6 +158,8 @@ def parse_operation(text, source):
         found = parse_directives(lines)
         doc = []
         while lines and lines[0].startswith("-- "):
+            if DIRECTIVE.match(lines[0][3:]):
+                raise Mistake(f"{lines[0][3:]!r} stands below the description")
             doc.append(lines.pop(0)[3:].strip())
         op.doc = " ".join(doc)
         body = [line.rstrip() for line in lines if not line.lstrip().startswith("--")]
