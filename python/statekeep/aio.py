@@ -1,0 +1,312 @@
+"""The store for asyncio: each call gives a future, and calls of one turn of the loop leave together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import threading
+import warnings
+from asyncio import get_running_loop
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from . import _core
+from .errors import Deadline, from_status
+from .operations import NOUNS, call, decode, milliseconds, refusal
+from .store import default_seconds, open_handle
+
+_FULL = 8  # KEEP_FULL
+
+
+class _Call(asyncio.Future[Any]):
+    """One call's future. Cancelling it, or the task that awaits it, lets go of the call in the engine."""
+
+    __slots__ = ("calls", "ticket", "raw")
+    calls: _Calls
+    ticket: int  # 0: not in the engine
+    raw: bool
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        if not super().cancel(msg):
+            return False
+        self.calls.let_go(self)
+        return True
+
+
+class _Waiting:
+    """A call for which the engine's queue had no room."""
+
+    __slots__ = ("future", "op", "arguments", "end", "timer")
+
+    def __init__(self, future: _Call, op: str, arguments: tuple[Any, ...], end: float | None) -> None:
+        self.future = future
+        self.op = op
+        self.arguments = arguments
+        self.end = end  # by the loop's clock
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class _Calls:
+    """The engine's store on an event loop, from whose thread it must be used.
+
+    Submitting does not send. The first call of a turn schedules one step of the engine for the next one, so what tasks
+    submit meanwhile leaves together. The engine answers FULL at once when its queue is; such calls wait in line, first
+    come first served.
+    """
+
+    def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
+        self.loop = get_running_loop()
+        self.handle = open_handle(dsn, {**options, "hold": True})
+        self._default_seconds = default_seconds(options)
+        self._pending: dict[int, _Call] = {}
+        self._line: deque[_Waiting] = deque()
+        self._scheduled = False
+        self._owner = os.getpid()
+        self._closing: asyncio.Future[Any] | None = None
+        self._stop_watching = _watch(self.loop, _core.keep_fd(self.handle), self.step)
+
+    def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> _Call:
+        if get_running_loop() is not self.loop:
+            raise RuntimeError("the store belongs to another event loop; open one in this loop")
+        future = _Call(loop=self.loop)
+        future.calls = self
+        future.ticket = 0
+        future.raw = raw
+        if self._line:
+            self._stand_in_line(future, op, arguments, timeout)
+            return future
+        try:
+            ticket = _core.submit(self.handle, op, arguments, 0 if timeout is None else milliseconds(timeout))
+        except (TypeError, UnicodeEncodeError) as error:
+            future.set_exception(refusal(op, error))
+            return future
+        if type(ticket) is int:
+            future.ticket = ticket
+            self._pending[ticket] = future
+            if not self._scheduled:
+                self._schedule()
+        elif ticket[0] == _FULL:
+            self._stand_in_line(future, op, arguments, timeout)
+        else:
+            _finish(future, *ticket)
+        return future
+
+    def refuse(self, op: str, error: Exception) -> asyncio.Future[Any]:
+        future = self.loop.create_future()
+        future.set_exception(refusal(op, error))
+        return future
+
+    def let_go(self, future: _Call) -> None:
+        """Cancels the call of a cancelled future: unsent, it never happens; sent, its answer is dropped."""
+        if self._pending.pop(future.ticket, None) is not None:
+            _core.keep_release(self.handle, future.ticket)
+            if self._line and not self._scheduled:
+                self._schedule()
+
+    def step(self) -> None:
+        """Sends what was submitted and hands out what was answered."""
+        self._scheduled = False
+        pop = self._pending.pop
+        for ticket, (status, text) in _core.drain(self.handle):
+            future = pop(ticket, None)
+            if future is not None:
+                _finish(future, status, text)
+        if self._line:
+            self._admit()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self.loop.call_soon(self.step)
+
+    def _stand_in_line(self, future: _Call, op: str, arguments: tuple[Any, ...], timeout: float | None) -> None:
+        seconds = self._default_seconds if timeout is None else timeout
+        end = None if seconds is None else self.loop.time() + seconds
+        waiting = _Waiting(future, op, arguments, end)
+        if end is not None:
+            waiting.timer = self.loop.call_at(end, _expire, future, op)
+        self._line.append(waiting)
+        if not self._scheduled:
+            self._schedule()
+
+    def _admit(self) -> None:
+        """Moves calls from the line into the engine while it has room."""
+        while self._line:
+            head = self._line[0]
+            future = head.future
+            if not future.done() and not self._try(head):
+                return
+            self._line.popleft()
+            if head.timer is not None:
+                head.timer.cancel()
+
+    def _try(self, head: _Waiting) -> bool:
+        """Submits the first call of the line; False when there still is no room."""
+        left_ms = -1 if head.end is None else milliseconds(head.end - self.loop.time())
+        try:
+            ticket = _core.submit(self.handle, head.op, head.arguments, left_ms)
+        except (TypeError, UnicodeEncodeError) as error:
+            head.future.set_exception(refusal(head.op, error))
+            return True
+        if type(ticket) is int:
+            head.future.ticket = ticket
+            self._pending[ticket] = head.future
+            if not self._scheduled:
+                self._schedule()
+        elif ticket[0] != _FULL or not self._pending:
+            _finish(head.future, *ticket)  # full though nothing is in it: it will never fit
+        else:
+            return False
+        return True
+
+    async def close(self, timeout: float) -> None:
+        if self._closing is None:
+            self._closing = self.loop.create_future()
+            if self._owner == os.getpid():  # the parent's selector knows the same descriptor
+                self._stop_watching()
+            drain_ms = milliseconds(timeout) if timeout > 0 else 0
+            if self._pending and drain_ms:
+                closed = self.loop.run_in_executor(None, _core.close_store, self.handle, drain_ms)
+                closed.add_done_callback(self._closed)
+            else:
+                _core.close_store(self.handle, drain_ms)
+                self._closed(None)
+        await asyncio.shield(self._closing)
+
+    def _closed(self, _: object) -> None:
+        self.step()
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
+
+
+def _finish(future: _Call, status: int, text: str | None) -> None:
+    if status:
+        future.set_exception(from_status(status, text))
+    elif future.raw or text is None:
+        future.set_result(text)
+    else:
+        try:
+            value = decode(text)
+        except (ValueError, RecursionError, MemoryError) as error:  # beyond Python's limits: this call's trouble only
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+
+def _expire(future: _Call, op: str) -> None:
+    if not future.done():
+        future.set_exception(Deadline("no room in the queue before the deadline", op, retry=True))
+
+
+def _watch(loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) -> Callable[[], object]:
+    """Has the loop call `ready` while `fd` is readable; gives what ends that."""
+    try:
+        loop.add_reader(fd, ready)
+    except NotImplementedError:  # a proactor
+        return _Watcher(loop, fd, ready).stop
+    return lambda: loop.remove_reader(fd)
+
+
+class _Watcher(threading.Thread):
+    """Waits for a descriptor in place of a loop that cannot."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) -> None:
+        super().__init__(name="statekeep", daemon=True)
+        self._loop = loop
+        self._fd = fd
+        self._ready = ready
+        self._handled = threading.Event()
+        self._wake, self._stop = os.pipe()
+        self.start()
+
+    def run(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        try:
+            while self._wake not in dict(poll.poll()):
+                self._loop.call_soon_threadsafe(self._handle)
+                self._handled.wait()
+                self._handled.clear()
+        except RuntimeError:
+            pass  # the loop was closed without the store
+        finally:
+            os.close(self._wake)
+
+    def _handle(self) -> None:
+        try:
+            self._ready()
+        finally:
+            self._handled.set()
+
+    def stop(self) -> None:
+        os.close(self._stop)  # the other end turns readable
+        self._handled.set()
+        self.join()
+
+
+class Store:
+    """A store on the running event loop; each of its calls gives a future.
+
+    Made by `statekeep.connect()`. Its operations are methods by noun and verb, ``await store.state.load(…)``;
+    `help(store.state)` lists them. A call is under way from the moment its method is called, awaited or not. Cancelling
+    lets go of it at once: not sent yet, it never happens; sent, it may take effect. Using the store from another loop
+    or thread raises RuntimeError. After a fork every call in the child raises Forked.
+    """
+
+    def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
+        self._is_closed = True  # until it is open, for __del__
+        self._calls = _Calls(dsn, options)
+        self._is_closed = False
+        self._owner = os.getpid()
+        for noun, operations in NOUNS.items():
+            setattr(self, noun, operations(self._calls))
+
+    def __getattr__(self, noun: str) -> Any:
+        raise AttributeError(f"a store has no operations {noun!r}; it has {', '.join(NOUNS)}")
+
+    def call(
+        self, op: str, /, *, timeout: float | None = None, raw: bool = False, **arguments: Any
+    ) -> asyncio.Future[Any]:
+        """Runs the operation `op` ("state.save") with its arguments by name, as its method does."""
+        future: asyncio.Future[Any] = call(self._calls, op, arguments, timeout, raw)
+        return future
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """Waits at most `timeout` seconds for calls that were sent, ends the others as Closed, then disconnects.
+
+        Calls after it fail with Closed. Closing twice waits for the first.
+        """
+        self._is_closed = True
+        await self._calls.close(timeout)
+
+    async def __aenter__(self) -> Store:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if not self._is_closed and self._owner == os.getpid():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+
+
+class Connecting:
+    """What `statekeep.connect()` gives: await it for the store, or enter it with ``async with``."""
+
+    def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
+        self._dsn = dsn
+        self._options = options
+        self._store: Store | None = None
+
+    def __await__(self) -> Generator[Any, None, Store]:
+        return self.__aenter__().__await__()
+
+    async def __aenter__(self) -> Store:
+        self._store = Store(self._dsn, self._options)
+        return self._store
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._store is not None:
+            await self._store.close()

@@ -1,0 +1,134 @@
+"""What a call can fail with: one exception class for each of the engine's statuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class Error(Exception):
+    """A call that did not end well.
+
+    Attributes:
+        status: the engine's word for it, such as ``"CONFLICT"``; the same for every error of a class.
+        op: the operation, such as ``"state.save"``, or None when opening a store failed.
+        sqlstate: the server's five-character code, or None when the server had no part in it.
+        detail: what the server adds to its message, or None.
+        retry: True when the same call may succeed later and repeating it does no harm.
+        reason: for Unknown: ``"link"`` or ``"deadline"``; else None.
+    """
+
+    status = "INTERNAL"
+
+    def __init__(
+        self,
+        message: str = "",
+        op: str | None = None,
+        sqlstate: str | None = None,
+        detail: str | None = None,
+        retry: bool = False,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.op = op
+        self.sqlstate = sqlstate
+        self.detail = detail
+        self.retry = retry
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (str(self), self.op, self.sqlstate, self.detail, self.retry, self.reason)
+        return type(self), fields
+
+
+class Absent(Error):
+    """The operation needs a row that is not there."""
+
+    status = "ABSENT"
+
+
+class Conflict(Error):
+    """Another version, key or owner was there first."""
+
+    status = "CONFLICT"
+
+
+class Invalid(Error, ValueError):
+    """An argument, a name or an option is wrong; nothing was stored."""
+
+    status = "INVALID"
+
+
+class Deadline(Error, TimeoutError):
+    """The call's time was over before an answer; nothing was or will be stored by it."""
+
+    status = "DEADLINE"
+
+
+class Cancelled(Error):
+    """The caller let go; what was sent already may take effect."""
+
+    status = "CANCELLED"
+
+
+class Unknown(Error):
+    """Sent, but whether it was committed is not known; `reason` says why."""
+
+    status = "UNKNOWN"
+
+
+class Unavailable(Error, ConnectionError):
+    """No server that serves us: unreachable, refusing, tables missing; nothing was stored."""
+
+    status = "UNAVAILABLE"
+
+
+class Full(Error):
+    """The call can never fit into the store's queue; nothing was stored."""
+
+    status = "FULL"
+
+
+class Closed(Error):
+    """The store is closed; nothing was stored."""
+
+    status = "CLOSED"
+
+
+class Forked(Error):
+    """The store belongs to the parent process; open another one here."""
+
+    status = "FORKED"
+
+
+class NoMemory(Error, MemoryError):
+    """An allocation failed; nothing was stored."""
+
+    status = "NO_MEMORY"
+
+
+class Internal(Error):
+    """A mistake of StateKeep's or an unforeseen answer; see the message."""
+
+    status = "INTERNAL"
+
+
+_CLASSES: tuple[type[Error], ...] = (
+    Absent, Conflict, Invalid, Deadline, Cancelled, Unknown, Unavailable, Full, Closed, Forked, NoMemory, Internal,
+)  # fmt: skip
+
+
+def from_status(status: int, text: str | None, op: str | None = None) -> Error:
+    """The exception for a final status of the engine and the JSON error that came with it (None: none could be had)."""
+    cls = _CLASSES[status - 1]
+    if text is None:
+        return cls("the answer does not fit into memory or is not UTF-8", op)
+    told: dict[str, Any] = json.loads(text)
+    return cls(
+        told.get("message", ""),
+        told.get("op") or op,
+        told.get("sqlstate"),
+        told.get("detail"),
+        bool(told.get("retry", False)),
+        told.get("reason"),
+    )

