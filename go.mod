@@ -1,0 +1,3 @@
+module github.com/statekeep/statekeep
+
+go 1.19

@@ -1,0 +1,349 @@
+//go:build cgo
+
+package statekeep
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// operation is what the catalogue says about one operation.
+type operation struct {
+	Name string `json:"op"`
+	Args []struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"args"`
+}
+
+var (
+	catalogOnce sync.Once
+	catalog     map[string]*operation
+)
+
+func operations() map[string]*operation {
+	catalogOnce.Do(func() {
+		var list []*operation
+		if err := json.Unmarshal([]byte(catalogText()), &list); err != nil {
+			panic("statekeep: the core's catalogue: " + err.Error())
+		}
+		catalog = make(map[string]*operation, len(list))
+		for _, op := range list {
+			catalog[op.Name] = op
+		}
+	})
+	return catalog
+}
+
+// call is one call on its way: its packed arguments, then its outcome. Whoever takes it from the pool puts it back once
+// the result was read, unless the call was let go of while the engine still had it.
+type call struct {
+	op     *operation
+	packed []byte  // the operation's name, NUL, the arguments back to back
+	sizes  []int64 // of the arguments; -1: NULL
+	done   chan struct{}
+	status int    // once done has a token
+	result []byte // once done has a token; the memory is the call's
+}
+
+// keepBytes is the most memory that a call takes back into the pool.
+const keepBytes = 64 << 10
+
+func (s *Store) newCall(name string) (*call, error) {
+	op := operations()[name]
+	if op == nil {
+		return nil, &Error{Status: Invalid, Op: name, Message: "there is no such operation"}
+	}
+	c := s.pool.Get().(*call)
+	if cap(c.packed) > keepBytes {
+		c.packed = nil
+	}
+	if cap(c.result) > keepBytes {
+		c.result = nil
+	}
+	c.op = op
+	c.packed = append(append(c.packed[:0], name...), 0)
+	c.sizes = c.sizes[:0]
+	return c, nil
+}
+
+func (c *call) addText(text string) {
+	c.packed = append(c.packed, text...)
+	c.sizes = append(c.sizes, int64(len(text)))
+}
+
+func (c *call) addBytes(bytes []byte) {
+	if bytes == nil {
+		c.sizes = append(c.sizes, -1)
+		return
+	}
+	c.packed = append(c.packed, bytes...)
+	c.sizes = append(c.sizes, int64(len(bytes)))
+}
+
+// add appends an argument as Call describes it.
+func (c *call) add(arg any) error {
+	if len(c.sizes) == argumentsMost {
+		return &Error{Status: Invalid, Op: c.op.Name, Message: "too many arguments"}
+	}
+	switch value := arg.(type) {
+	case nil:
+		c.addBytes(nil)
+	case string:
+		c.addText(value)
+	case []byte:
+		c.addBytes(value)
+	case json.RawMessage:
+		c.addBytes(value)
+	case int:
+		c.addText(strconv.Itoa(value))
+	case bool:
+		c.addText(strconv.FormatBool(value))
+	default:
+		return c.addEncoded(arg)
+	}
+	return nil
+}
+
+func (c *call) addEncoded(arg any) error {
+	if at, isTime := arg.(time.Time); isTime && !c.takesJSON() {
+		c.addText(at.Format(time.RFC3339Nano))
+		return nil
+	}
+	if value := reflect.ValueOf(arg); value.Kind() == reflect.String && !c.takesJSON() {
+		c.addText(value.String())
+		return nil
+	}
+	text, err := json.Marshal(arg)
+	if err != nil {
+		return &Error{Status: Invalid, Op: c.op.Name, Message: fmt.Sprintf("argument %d: %v", len(c.sizes)+1, err)}
+	}
+	c.addBytes(text)
+	return nil
+}
+
+// takesJSON says whether the next argument is a document or a list, which travels as JSON.
+func (c *call) takesJSON() bool {
+	next := len(c.sizes)
+	if next >= len(c.op.Args) {
+		return false
+	}
+	kind := c.op.Args[next].Type
+	return kind == "json" || len(kind) > 2 && kind[len(kind)-2:] == "[]"
+}
+
+// run submits the call and waits for its outcome. The result is the call's memory, good until the call goes back to the
+// pool, which the caller does after reading it; when there is an error the call is gone already.
+func (s *Store) run(ctx context.Context, c *call) ([]byte, error) {
+	ticket, err := s.submit(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-c.done:
+		return s.outcome(c)
+	case <-ctx.Done():
+		return s.letGo(ctx, c, ticket)
+	}
+}
+
+func (s *Store) outcome(c *call) ([]byte, error) {
+	if c.status == statusOK {
+		return c.result, nil
+	}
+	err := newError(c.op.Name, c.result)
+	s.pool.Put(c)
+	return nil, err
+}
+
+// deadlineGrace is how long a caller whose deadline has passed waits for the engine, which ends the call by the same
+// deadline and alone knows whether it was sent.
+const deadlineGrace = 10 * time.Millisecond
+
+// letGo ends a call whose context is over. The engine still delivers it, to nobody.
+func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, error) {
+	var grace time.Duration
+	if ctx.Err() == context.DeadlineExceeded {
+		grace = deadlineGrace
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return s.outcome(c)
+	case <-timer.C:
+	}
+	op := c.op.Name // the call is the engine's from here on
+	s.mu.RLock()
+	if s.engine != nil {
+		s.engine.cancel(ticket)
+	}
+	s.mu.RUnlock()
+	if err := ctx.Err(); err == context.DeadlineExceeded {
+		return nil, &Error{Status: Unknown, Op: op, Message: err.Error(), Reason: "deadline"}
+	}
+	return nil, contextError(op, ctx.Err())
+}
+
+// submit hands the call to the engine, or waits in line while the engine's queue is full. When it fails the call went
+// back to the pool.
+func (s *Store) submit(ctx context.Context, c *call) (uint64, error) {
+	if err := ctx.Err(); err != nil {
+		op := c.op.Name
+		s.pool.Put(c)
+		return 0, contextError(op, err)
+	}
+	if s.waiting.Load() == 0 {
+		if ticket, full := s.trySubmit(ctx, c); !full {
+			return ticket, nil
+		}
+	}
+	ticket, err := s.submitInTurn(ctx, c)
+	if err != nil {
+		s.pool.Put(c)
+	}
+	return ticket, err
+}
+
+// submitInTurn waits for room in the queue behind those who came before: blocked senders on a channel are served in
+// the order they came, and the one whose value is in `turn` is the head of the line.
+func (s *Store) submitInTurn(ctx context.Context, c *call) (uint64, error) {
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	if _, has := ctx.Deadline(); !has && s.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.deadline)
+		defer cancel()
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return 0, contextError(c.op.Name, ctx.Err())
+	}
+	for {
+		ticket, full := s.trySubmit(ctx, c)
+		if !full {
+			return ticket, nil
+		}
+		select {
+		case <-s.freed:
+		case <-s.closing:
+			return 0, &Error{Status: Closed, Op: c.op.Name, Message: "the store is closed"}
+		case <-ctx.Done():
+			return 0, contextError(c.op.Name, ctx.Err())
+		}
+	}
+}
+
+// trySubmit submits once; full says that the queue had no room and the call may be submitted again.
+func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full bool) {
+	s.mu.RLock()
+	if s.engine == nil {
+		s.mu.RUnlock()
+		c.finish(statusClosed, []byte(`{"status":"CLOSED","message":"the store is closed"}`))
+		return 0, false
+	}
+	submitted := s.engine.submit(c.packed, c.sizes, s.deadlineMS(ctx))
+	slot := int(uint32(submitted.ticket))
+	if slot >= len(s.calls) { // a shared ticket: it is finished, and nobody delivers it
+		full = submitted.status == statusFull
+		if !full {
+			c.finish(submitted.status, submitted.result)
+		}
+		s.mu.RUnlock()
+		return submitted.ticket, full
+	}
+	s.calls[slot].Store(c)
+	s.mu.RUnlock()
+	if submitted.status == statusPending {
+		return submitted.ticket, false
+	}
+	s.drain() // finished while it was submitted: no wake-up need come for it
+	<-c.done
+	if c.status == statusFull {
+		return 0, true
+	}
+	c.done <- struct{}{}
+	return submitted.ticket, false
+}
+
+// deadlineMS gives the call's time as the engine takes it: 0 the store's own, negative none.
+func (s *Store) deadlineMS(ctx context.Context) int {
+	deadline, has := ctx.Deadline()
+	if !has {
+		if s.deadline < 0 {
+			return -1
+		}
+		return 0
+	}
+	left := milliseconds(time.Until(deadline))
+	if left < 1 {
+		return 1
+	}
+	if left > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return int(left)
+}
+
+func (c *call) finish(status int, result []byte) {
+	c.status = status
+	c.result = append(c.result[:0], result...)
+	c.done <- struct{}{}
+}
+
+// poll steps the engine whenever its descriptor is readable, until the descriptor is closed.
+func (s *Store) poll() {
+	defer close(s.stopped)
+	raw, err := s.file.SyscallConn()
+	if err != nil {
+		return // closed before the first wait
+	}
+	raw.Read(func(uintptr) bool {
+		s.drain()
+		return false
+	})
+}
+
+// drain steps the engine until it has nothing finished, and wakes those whose calls are.
+func (s *Store) drain() {
+	s.drainMu.Lock()
+	defer s.drainMu.Unlock()
+	for s.engine != nil {
+		gaveBack := s.engine.held > 0
+		count := s.engine.drain(s.deliver)
+		if gaveBack {
+			s.signalFreed()
+		}
+		if count == 0 {
+			return
+		}
+	}
+}
+
+// deliver gives a finished call to the goroutine that waits for it, or to nobody when that one let go.
+func (s *Store) deliver(done finished) {
+	slot := &s.calls[uint32(done.ticket)]
+	c := slot.Swap(nil)
+	if c == nil {
+		// Its submitter is between the engine and the table; it holds mu for reading until the call is in it.
+		s.mu.Lock()
+		s.mu.Unlock() //lint:ignore SA2001 a barrier
+		c = slot.Swap(nil)
+	}
+	c.finish(done.status, done.result)
+}
+
+func (s *Store) signalFreed() {
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}
