@@ -1,0 +1,115 @@
+"""The operations' statements on a real server: they prepare as declared, set up what they need, and never read a
+whole table that grows."""
+import compile as compiler
+import psycopg
+import pytest
+from psycopg import sql
+
+OPS = {op.name: op for op in compiler.read()}
+SETUPS = [op for op in OPS.values() if op.name.endswith(".setup")]
+INDEXES = [op for op in OPS.values() if op.name.endswith(".index")]
+STATEMENTS = [op for op in OPS.values() if not op.engine and not op.sql.startswith("do ")]
+# Rows of every store's table: %s is the number of the last one.
+ROWS = {
+    "agent_states": """insert into agent_states (agent_id, session_id, state)
+        select 'agent ' || i %% 1000, 'session ' || i, jsonb_build_object('number', i)
+        from generate_series(1, %s) as i""",
+}
+# What one item of a batch looks like, for EXPLAIN.
+SAMPLES = {"text": "agent 1", "int": 10, "bool": True, "json": '{"number": 1}', "time": "2026-01-01T00:00:00Z",
+           "bytes": b"x"}
+READS_WHOLE_TABLE = {"state.count"}  # says so in its description
+# Their best plan depends on the documents looked for, and the server sees that it does: no generic plan, no rule for
+# tables without statistics.
+NEEDS_STATISTICS = {"state.search"}
+LARGE = 50_000
+
+
+@pytest.fixture
+def migrated(server, database):
+    """A connection to a database where every set-up operation has run."""
+    with psycopg.connect(server.dsn(database), autocommit=True) as connection:
+        for op in SETUPS + INDEXES:
+            connection.execute(op.text({}))
+        yield connection
+
+
+def fill(connection, rows):
+    for name, statement in ROWS.items():
+        connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(sql.Identifier(name)))
+        connection.execute(statement, (rows,))
+
+
+def plan(connection, op, mode):
+    """The lines of the plan of one call, as a prepared statement."""
+    arguments = []
+    for arg in op.args:
+        sample = "[]" if arg.list else SAMPLES[arg.type]
+        value = sql.SQL("array[{}]" if op.batch else "{}").format(sql.Literal(sample))
+        arguments.append(sql.SQL("{}::{}").format(value, sql.SQL(arg.parameter(op.batch))))
+    call = sql.SQL("({})").format(sql.SQL(", ").join(arguments)) if arguments else sql.SQL("")
+    connection.execute(sql.SQL("set plan_cache_mode = {}").format(sql.Literal(mode)))
+    connection.execute("prepare operation as " + op.text({}))
+    lines = [row[0] for row in connection.execute(sql.SQL("explain (costs off) execute operation{}").format(call))]
+    connection.execute("deallocate operation")
+    return lines
+
+
+def test_every_table_has_rows_to_plan_with():
+    assert {text for op in OPS.values() for kind, text, _ in op.pieces() if kind != "text"} == set(ROWS)
+
+
+def test_setup_twice_changes_nothing(migrated):
+    def shape():
+        return migrated.execute("select oid, relname, relfilenode from pg_class order by oid").fetchall()
+    before = shape()
+    for op in SETUPS + INDEXES:
+        migrated.execute(op.text({}))
+    assert shape() == before
+
+
+def test_setup_needs_no_rights_on_tables_that_exist(server, database, migrated):
+    migrated.execute("drop role if exists data_only")
+    migrated.execute("create role data_only login")
+    migrated.execute("revoke create on schema public from public")
+    migrated.execute("grant select, insert, update, delete on all tables in schema public to data_only")
+    try:
+        with psycopg.connect(server.dsn(database, user="data_only")) as connection:
+            for op in SETUPS:
+                connection.execute(op.text({}))
+    finally:
+        migrated.execute("drop owned by data_only")
+        migrated.execute("drop role data_only")
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if not op.engine], ids=lambda op: op.name)
+def test_prepares_as_declared(migrated, op):
+    compiler.prepare(migrated, op, {})
+
+
+@pytest.mark.parametrize("table", ['app.my"states', "Agent States", "agent-states", "ÄgentStates"])
+def test_prepares_with_any_table_name(server, database, table):
+    tables = dict.fromkeys(ROWS, table.replace('"', '""'))
+    with psycopg.connect(server.dsn(database), autocommit=True) as connection:
+        connection.execute("create schema app")
+        for op in SETUPS + INDEXES:
+            connection.execute(op.text(tables))
+        for op in STATEMENTS:
+            compiler.prepare(connection, op, tables)
+
+
+@pytest.mark.parametrize("op, state", [
+    pytest.param(op, state, id=f"{op.name}-{state}")
+    for op in STATEMENTS if op.name not in READS_WHOLE_TABLE
+    for state in ("empty", "never analysed", "large") if state == "large" or op.name not in NEEDS_STATISTICS])
+def test_never_reads_a_whole_table(migrated, op, state):
+    modes = ["force_generic_plan", "force_custom_plan"]
+    if op.name in NEEDS_STATISTICS:
+        modes.remove("force_generic_plan")
+    if state != "empty":
+        fill(migrated, LARGE)
+    if state == "large":
+        migrated.execute("analyze")
+    for mode in modes:
+        lines = plan(migrated, op, mode)
+        assert not [line for line in lines if "Seq Scan on" in line], "\n".join([mode, *lines])
