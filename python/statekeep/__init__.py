@@ -28,8 +28,8 @@ from .errors import (
     Unavailable,
     Unknown,
 )
-from .operations import Json
 from .store import Store
+from .texts import Json
 
 __version__: str = _core.keep_version()
 

@@ -14,10 +14,9 @@ from typing import Any
 
 from . import _core
 from .errors import Deadline, from_status
-from .operations import NOUNS, call, decode, milliseconds, refusal
+from .operations import NOUNS, call
 from .store import default_seconds, open_handle
-
-_FULL = 8  # KEEP_FULL
+from .texts import from_json, refusal, to_milliseconds
 
 
 class _Call(asyncio.Future[Any]):
@@ -78,16 +77,16 @@ class _Calls:
             self._stand_in_line(future, op, arguments, timeout)
             return future
         try:
-            ticket = _core.submit(self.handle, op, arguments, 0 if timeout is None else milliseconds(timeout))
+            ticket = _core.submit(self.handle, op, arguments, 0 if timeout is None else to_milliseconds(timeout))
         except (TypeError, UnicodeEncodeError) as error:
             future.set_exception(refusal(op, error))
             return future
-        if type(ticket) is int:
+        if isinstance(ticket, int):
             future.ticket = ticket
             self._pending[ticket] = future
             if not self._scheduled:
                 self._schedule()
-        elif ticket[0] == _FULL:
+        elif ticket[0] == _core.KEEP_FULL:
             self._stand_in_line(future, op, arguments, timeout)
         else:
             _finish(future, *ticket)
@@ -143,18 +142,18 @@ class _Calls:
 
     def _try(self, head: _Waiting) -> bool:
         """Submits the first call of the line; False when there still is no room."""
-        left_ms = -1 if head.end is None else milliseconds(head.end - self.loop.time())
+        left_ms = -1 if head.end is None else to_milliseconds(head.end - self.loop.time())
         try:
             ticket = _core.submit(self.handle, head.op, head.arguments, left_ms)
         except (TypeError, UnicodeEncodeError) as error:
             head.future.set_exception(refusal(head.op, error))
             return True
-        if type(ticket) is int:
+        if isinstance(ticket, int):
             head.future.ticket = ticket
             self._pending[ticket] = head.future
             if not self._scheduled:
                 self._schedule()
-        elif ticket[0] != _FULL or not self._pending:
+        elif ticket[0] != _core.KEEP_FULL or not self._pending:
             _finish(head.future, *ticket)  # full though nothing is in it: it will never fit
         else:
             return False
@@ -165,7 +164,7 @@ class _Calls:
             self._closing = self.loop.create_future()
             if self._owner == os.getpid():  # the parent's selector knows the same descriptor
                 self._stop_watching()
-            drain_ms = milliseconds(timeout) if timeout > 0 else 0
+            drain_ms = to_milliseconds(timeout) if timeout > 0 else 0
             if self._pending and drain_ms:
                 closed = self.loop.run_in_executor(None, _core.close_store, self.handle, drain_ms)
                 closed.add_done_callback(self._closed)
@@ -187,7 +186,7 @@ def _finish(future: _Call, status: int, text: str | None) -> None:
         future.set_result(text)
     else:
         try:
-            value = decode(text)
+            value = from_json(text)
         except (ValueError, RecursionError, MemoryError) as error:  # beyond Python's limits: this call's trouble only
             future.set_exception(error)
         else:

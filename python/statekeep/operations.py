@@ -1,44 +1,36 @@
 """The operations as methods, made once from the engine's catalog: ``store.<noun>.<verb>(…)``.
 
-The synchronous and the asyncio store share these methods; what a call gives back (the value, or a future for it) is
-decided by the `Calls` behind them. Arguments become text here, and answers become Python values."""
+The store for threads and the one for asyncio share these methods; what a call gives (the value, or a future for it) is
+decided by the `Calls` behind them."""
 
 from __future__ import annotations
 
 import json
 import keyword
-import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from . import _core
 from .errors import Invalid
+from .texts import REFUSED, to_bool, to_bytes, to_int, to_json, to_time
 
-_INT_MAX = 2**31 - 1
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_scan = json.JSONDecoder().scan_once
-
-# What converting a caller's argument to text can raise: json on what it cannot say, C on what is no text.
-REFUSED = (TypeError, ValueError, RecursionError)
-
-
-class Json:
-    """JSON text that goes to the server untouched, in place of a Python value: ``Json('{"n": 1.10}')``.
-
-    `text` is str, or bytes in UTF-8. Use it to keep what Python's own types lose, such as digits of a float.
-    """
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str | bytes) -> None:
-        if not isinstance(text, (str, bytes)):
-            raise TypeError(f"str or bytes expected, got {type(text).__name__}")
-        self.text = text
-
-    def __repr__(self) -> str:
-        return f"Json({self.text!r})"
+_CONVERTERS: dict[str, Callable[[Any], str | bytes]] = {
+    "to_json": to_json,
+    "to_int": to_int,
+    "to_bool": to_bool,
+    "to_time": to_time,
+    "to_bytes": to_bytes,
+}
+_ANNOTATIONS = {
+    "text": "str",
+    "json": "Any",
+    "int": "int",
+    "bool": "bool",
+    "time": "datetime | str",
+    "bytes": "bytes",
+}
 
 
 class Calls(Protocol):
@@ -51,103 +43,75 @@ class Calls(Protocol):
         """Ends a call whose arguments cannot be text as Invalid."""
 
 
-def decode(text: str) -> Any:
-    """The Python value of a JSON answer.
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument: its Python name, the catalog's type, whether it may be None, whether it is a list."""
 
-    The engine's answers start with their value, so json's scanner does without the checks of json.loads().
-    """
-    return _scan(text, 0)[0]
+    name: str
+    type: str
+    nullable: bool
+    list: bool
 
+    @property
+    def converter(self) -> str | None:
+        """The name of what turns a value into text; None for text itself, which C takes as it is."""
+        if self.list:
+            return "to_json"
+        return None if self.type == "text" else f"to_{self.type}"
 
-def refusal(op: str, error: Exception) -> Invalid:
-    """The Invalid for what converting arguments raised, which becomes its cause."""
-    invalid = error if isinstance(error, Invalid) else Invalid(str(error) or type(error).__name__, op)
-    if invalid is not error:
-        invalid.__cause__ = error
-    return invalid
+    @property
+    def is_document(self) -> bool:
+        """Whether None is JSON's null; for all others, and for a document that may be absent, it is SQL NULL."""
+        return self.type == "json" and not self.list and not self.nullable
 
+    @property
+    def annotation(self) -> str:
+        python = f"list[{_ANNOTATIONS[self.type]}]" if self.list else _ANNOTATIONS[self.type]
+        return f"{python} | None" if self.nullable else python
 
-def milliseconds(seconds: float) -> int:
-    """A `timeout=` as the engine wants it: at least 1 ms, and negative for math.inf (no deadline)."""
-    if seconds == math.inf:
-        return -1
-    return max(1, min(math.ceil(seconds * 1000), _INT_MAX))
+    @property
+    def expression(self) -> str:
+        """Python that gives the text of a local variable with this argument's name."""
+        if self.converter is None:
+            return self.name
+        converted = f"{self.converter}({self.name})"
+        return converted if self.is_document else f"None if {self.name} is None else {converted}"
 
-
-def _json(value: Any) -> str | bytes:
-    return value.text if type(value) is Json else _encode(value)
-
-
-def _int(value: int) -> str:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"int expected, got {type(value).__name__}")
-    return str(value)
-
-
-def _bool(value: bool) -> str:
-    if not isinstance(value, bool):
-        raise TypeError(f"bool expected, got {type(value).__name__}")
-    return "true" if value else "false"
-
-
-def _time(value: datetime | str) -> str:
-    if isinstance(value, str):
-        return value
-    if value.tzinfo is None:
-        raise ValueError("a time needs its time zone")
-    return value.isoformat()
-
-
-def _bytes(value: bytes | bytearray | memoryview) -> bytes:
-    return bytes(memoryview(value))
-
-
-_CONVERTERS: dict[str, Callable[[Any], str | bytes]] = {
-    "json": _json, "int": _int, "bool": _bool, "time": _time, "bytes": _bytes,
-}  # fmt: skip
-_ANNOTATIONS = {
-    "text": "str", "json": "Any", "int": "int", "bool": "bool", "time": "datetime | str", "bytes": "bytes",
-}  # fmt: skip
+    def text(self, value: Any) -> str | bytes | None:
+        if self.converter is None or (value is None and not self.is_document):
+            return value  # type: ignore[no-any-return]
+        return _CONVERTERS[self.converter](value)
 
 
 class Operation:
-    """One entry of the catalog.
+    """One entry of the catalog: its name, such as ``"state.save"``, and its arguments."""
 
-    Attributes:
-        op: its name, such as ``"state.save"``.
-        names: its arguments' names in the catalog's order, with an underscore behind Python's keywords.
-        required: those that must be given.
-    """
-
-    __slots__ = ("op", "names", "required", "_arguments", "_doc", "_gives")
+    __slots__ = ("op", "arguments", "_doc", "_answer", "_fails")
 
     def __init__(self, entry: dict[str, Any]) -> None:
         self.op: str = entry["op"]
-        self._gives: str = entry["gives"]
+        self.arguments = [
+            Argument(a["name"] + "_" * keyword.iskeyword(a["name"]), a["type"], a["nullable"], a["list"])
+            for a in entry["args"]
+        ]
         self._doc: str = entry["doc"]
-        self._arguments: dict[str, tuple[str, bool]] = {}
-        for argument in entry["args"]:
-            name = argument["name"] + "_" * keyword.iskeyword(argument["name"])
-            self._arguments[name] = (argument["type"], argument["nullable"])
-        self.names = tuple(self._arguments)
-        self.required = tuple(name for name, (_, nullable) in self._arguments.items() if not nullable)
+        self._fails: list[dict[str, str]] = entry["fails"]
+        columns = ", ".join(entry["columns"])
+        shape = columns if entry["bare"] else f"a dict of {columns}"
+        answers = {"none": "None", "one": shape, "maybe": f"{shape}, or None", "many": f"a list, each {shape}"}
+        self._answer = answers[entry["gives"]]
 
-    def texts(self, given: dict[str, Any]) -> tuple[Any, ...]:
+    def texts(self, given: dict[str, Any]) -> tuple[str | bytes | None, ...]:
         """The arguments as text in the catalog's order. Raises Invalid and whatever is in REFUSED."""
-        if given.keys() - self._arguments.keys():
-            raise Invalid(f"{self.op} has no argument {min(given.keys() - self._arguments.keys())!r}", self.op)
-        for name in self.required:
-            if name not in given:
-                raise Invalid(f"{self.op} needs its argument {name!r}", self.op)
-        return tuple(self._convert(name, given.get(name)) for name in self.names)
-
-    def _convert(self, name: str, value: Any) -> Any:
-        type_, nullable = self._arguments[name]
-        converter = _converter(type_)
-        # None is SQL NULL, but for a document that must be there: for that it is JSON's null.
-        if converter is None or (value is None and (nullable or type_ != "json")):
-            return value
-        return converter(value)
+        left = dict(given)
+        texts = []
+        for argument in self.arguments:
+            if argument.name not in left and not argument.nullable:
+                raise Invalid(f"{self.op} needs its argument {argument.name!r}", self.op)
+            texts.append(argument.text(left.pop(argument.name, None)))
+        if left:
+            raise Invalid(f"{self.op} has no argument {min(left)!r}", self.op)
+        return tuple(texts)
 
     def method(self) -> Callable[..., Any]:
         """The method for it: required arguments first, then those that may be None, `timeout` and `raw`.
@@ -155,53 +119,34 @@ class Operation:
         It is compiled from text, as dataclasses do, so that a call runs no loop over its arguments and the signature
         is a real one.
         """
-        optional = [name for name in self.names if name not in self.required]
-        parameters = [f"{name}: {self._annotation(name)}" for name in self.required]
-        parameters += [f"{name}: {self._annotation(name)} = None" for name in optional]
+        parameters = [f"{a.name}: {a.annotation}" for a in self.arguments if not a.nullable]
+        parameters += [f"{a.name}: {a.annotation} = None" for a in self.arguments if a.nullable]
         parameters += ["*", "timeout: float | None = None", "raw: bool = False"]
-        values = "".join(f"{self._expression(name)}, " for name in self.names)
+        texts = "".join(f"{a.expression}, " for a in self.arguments)
         verb = self.op.split(".")[1]
         source = (
             f"def {verb}(self, {', '.join(parameters)}) -> Any:\n"
             f"    try:\n"
-            f"        arguments = ({values})\n"
+            f"        arguments = ({texts})\n"
             f"    except REFUSED as error:\n"
             f"        return self._calls.refuse({self.op!r}, error)\n"
             f"    return self._calls.submit({self.op!r}, arguments, timeout, raw)\n"
         )
-        scope = {"Any": Any, "datetime": datetime, "REFUSED": REFUSED}
-        scope |= {f"to_{type_}": converter for type_, converter in _CONVERTERS.items()}
+        scope: dict[str, Any] = {"Any": Any, "datetime": datetime, "REFUSED": REFUSED, **_CONVERTERS}
         exec(source, scope)
         function: Callable[..., Any] = scope[verb]
         function.__doc__ = self._docstring()
         function.__module__ = __name__
         return function
 
-    def _expression(self, name: str) -> str:
-        type_, nullable = self._arguments[name]
-        if _converter(type_) is None:
-            return name
-        converted = f"to_{'json' if type_.endswith('[]') else type_}({name})"
-        return converted if type_ == "json" and not nullable else f"None if {name} is None else {converted}"
-
-    def _annotation(self, name: str) -> str:
-        type_, nullable = self._arguments[name]
-        python = f"list[{_ANNOTATIONS[type_[:-2]]}]" if type_.endswith("[]") else _ANNOTATIONS[type_]
-        return f"{python} | None" if nullable and python != "Any" else python
-
     def _docstring(self) -> str:
-        gives = {"none": "None", "maybe": "or None:", "many": "a list of", "one": "", "count": "how many (int)"}
-        kind, _, shape = self._gives.partition(" ")
-        answer = f"{shape} or None" if kind == "maybe" else f"{gives[kind]} {shape}".strip()
+        fails = "".join(f"\n    {f['status'].title()}: {f['when']}." for f in self._fails)
         return (
-            f"{self._doc}\n\nGives {answer}; with `raw=True` the JSON text instead of Python values.\n"
-            "`timeout` is in seconds (None: the store's `deadline_ms`; math.inf: none). Raises statekeep.Error's classes."
+            f"{self._doc}\n\n"
+            f"Gives {self._answer}; with `raw=True` the JSON text in place of Python values.\n"
+            f"`timeout`: seconds; None is the store's `deadline_ms`, math.inf no limit.\n\n"
+            f"Raises:{fails}\n    Error: its other classes, as every operation."
         )
-
-
-def _converter(type_: str) -> Callable[[Any], str | bytes] | None:
-    """What turns a value of the catalog's type into text; None for text itself, which C takes as it is."""
-    return _json if type_.endswith("[]") else _CONVERTERS.get(type_)
 
 
 class Operations:

@@ -14,9 +14,9 @@ from typing import Any
 
 from . import _core
 from .errors import Deadline, Invalid, NoMemory, from_status
-from .operations import NOUNS, call, decode, milliseconds, refusal
+from .operations import NOUNS, call
+from .texts import from_json, refusal, to_milliseconds
 
-_FULL = 8  # KEEP_FULL
 _DEADLINE_MS = 30_000  # what the engine takes when the option "deadline_ms" is not given
 
 
@@ -74,9 +74,9 @@ class _BlockingCalls:
             if self._line:
                 status, text = self._submit_in_line(op, arguments, timeout)
             else:
-                deadline_ms = 0 if timeout is None else milliseconds(timeout)
+                deadline_ms = 0 if timeout is None else to_milliseconds(timeout)
                 status, text = _core.call(self.handle, op, arguments, deadline_ms)
-                if status == _FULL:
+                if status == _core.KEEP_FULL:
                     status, text = self._submit_in_line(op, arguments, timeout)
         except (TypeError, UnicodeEncodeError) as error:
             return self.refuse(op, error)
@@ -85,7 +85,7 @@ class _BlockingCalls:
                 self._call_next()
         if status:
             raise from_status(status, text, op)
-        return text if raw else decode(text)
+        return text if raw or text is None else from_json(text)
 
     def refuse(self, op: str, error: Exception) -> Any:
         raise refusal(op, error)
@@ -105,7 +105,7 @@ class _BlockingCalls:
     def _submit_at_head(
         self, op: str, arguments: tuple[Any, ...], turn: threading.Event, end: float | None
     ) -> int | tuple[int, str | None]:
-        left = None
+        left: float | None = None
         while True:
             turn.clear()
             if end is not None:
@@ -113,8 +113,8 @@ class _BlockingCalls:
                 if left <= 0:
                     raise Deadline("no room in the queue before the deadline", op, retry=True)
             if self._line[0] is turn:
-                ticket = _core.submit(self.handle, op, arguments, -1 if left is None else milliseconds(left))
-                if type(ticket) is int or ticket[0] != _FULL:
+                ticket = _core.submit(self.handle, op, arguments, -1 if left is None else to_milliseconds(left))
+                if isinstance(ticket, int) or ticket[0] != _core.KEEP_FULL:
                     return ticket
             turn.wait(left)
 
@@ -128,8 +128,9 @@ class _BlockingCalls:
 class Store:
     """A store whose calls block their thread; any number of threads may share it.
 
-    Made by `statekeep.open()`. Its operations are methods by noun and verb, ``store.state.save(…)``; `help(store.state)`
-    lists them. After a fork every call in the child raises Forked, and the child opens a store of its own.
+    Made by `statekeep.open()`. Its operations are methods by noun and verb, ``store.state.save(…)``;
+    `help(store.state)` lists them. After a fork every call in the child raises Forked, and the child opens a store of
+    its own.
     """
 
     def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
@@ -153,7 +154,7 @@ class Store:
         Calls after it raise Closed. Closing twice does nothing.
         """
         self._closed = True
-        _core.close_store(self._calls.handle, milliseconds(timeout) if timeout > 0 else 0)
+        _core.close_store(self._calls.handle, to_milliseconds(timeout) if timeout > 0 else 0)
 
     def __enter__(self) -> Store:
         return self

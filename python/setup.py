@@ -1,0 +1,91 @@
+"""Builds statekeep._core: SWIG's wrapper and the C core in one extension, linked with libpq and cJSON.
+
+The core's sources are found beside this folder in a checkout, and inside an sdist, into which packing copies them."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
+
+HERE = pathlib.Path(__file__).resolve().parent
+CARRIED = HERE / "source"  # in an sdist
+ROOT = CARRIED if CARRIED.is_dir() else HERE.parent
+HEADER = ROOT / "core/include/statekeep.h"
+
+
+def version():
+    return re.search(r'#define KEEP_VERSION "(.+)"', HEADER.read_text())[1]
+
+
+def flags(*packages):
+    """(include directories, libraries' directories, libraries) as pkg-config has them."""
+    try:
+        told = subprocess.run(
+            ["pkg-config", "--cflags", "--libs", *packages], check=True, capture_output=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", None) or error
+        sys.exit(f"statekeep needs pkg-config, libpq and cJSON (Debian: pkgconf libpq-dev libcjson-dev): {reason}")
+    words = told.stdout.split()
+    return tuple([word[2:] for word in words if word.startswith(option)] for option in ("-I", "-L", "-l"))
+
+
+class BuildCore(build_ext):
+    """Runs SWIG, and exports nothing but the module's entry: another copy of the core in the process stays apart."""
+
+    def build_extension(self, ext):
+        include, library_dirs, libraries = flags("libpq", "libcjson")
+        ext.include_dirs += [str(ROOT / "core/include"), *include]
+        ext.library_dirs += library_dirs
+        ext.libraries += libraries
+        work = pathlib.Path(self.build_temp)
+        work.mkdir(parents=True, exist_ok=True)
+        ext.sources = [self.wrapper(work), str(ROOT / "core/all.c")]
+        ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden"]
+        ext.extra_link_args = self.exports(work)
+        super().build_extension(ext)
+
+    def wrapper(self, work):
+        wrapper = work / "core_wrap.c"
+        command = ["swig", "-python", "-noproxy", "-module", "_core", "-I" + str(ROOT / "core/include")]
+        try:
+            subprocess.run(
+                [*command, "-outdir", str(work), "-o", str(wrapper), str(ROOT / "bindings/statekeep.i")], check=True
+            )
+        except OSError as error:
+            sys.exit(f"statekeep needs SWIG 4 (Debian: swig): {error}")
+        return str(wrapper)
+
+    def exports(self, work):
+        if sys.platform == "darwin":
+            return ["-Wl,-exported_symbol,_PyInit__core"]
+        script = work / "exports.map"
+        script.write_text("{ global: PyInit__core; local: *; };\n")
+        return [f"-Wl,--version-script={script}", "-pthread"]
+
+
+class CarrySources(sdist):
+    """Copies what the extension is built from into the archive."""
+
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        carried = pathlib.Path(base_dir) / "source"
+        for kept in ("core/all.c", "core/include", "core/src", "bindings", "LICENSE"):
+            target = carried / kept
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / kept).is_dir():
+                shutil.copytree(ROOT / kept, target, ignore=shutil.ignore_patterns("*.go", "ruby.i"))
+            else:
+                shutil.copy2(ROOT / kept, target)
+
+
+setup(
+    version=version(),
+    ext_modules=[Extension("statekeep._core", sources=[])],
+    cmdclass={"build_ext": BuildCore, "sdist": CarrySources},
+)
