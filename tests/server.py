@@ -1,7 +1,7 @@
 """PostgreSQL and PgBouncer for tests: private, unprivileged, gone afterwards whatever happens to the test.
 
-`python tests/server.py` prints the DSN of a fresh server and runs until its standard input closes; native tests of
-other languages are run below it with STATEKEEP_TEST_DSN set to that line.
+    python tests/server.py                  prints the DSN of a fresh server and runs until its standard input closes
+    python tests/server.py COMMAND [ARG…]   runs a command with that DSN in STATEKEEP_TEST_DSN, and ends with its code
 """
 import functools
 import glob
@@ -256,8 +256,10 @@ class PgBouncer(Daemon):
 
 def main():
     with Server() as server:
-        print(server.url(server.create_database()) if "--url" in sys.argv[1:] else
-              server.dsn(server.create_database()), flush=True)
+        dsn = server.dsn(server.create_database())
+        if len(sys.argv) > 1:
+            sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, "STATEKEEP_TEST_DSN": dsn}).returncode)
+        print(dsn, flush=True)
         sys.stdin.read()
 
 

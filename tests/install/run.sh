@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds main.c against build/stage through CMake's package and through pkg-config, shared and static, and runs each.
+# The shared library must show nothing but the public functions.
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+stage=$root/build/stage
+work=$root/build/install-test
+library=$(dirname "$(find "$stage" -name libstatekeep.so)")
+export PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library
+
+rm -rf "$work"
+cmake -S . -B "$work" -G Ninja -DCMAKE_PREFIX_PATH="$stage"
+cmake --build "$work"
+# shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -Werror main.c -o "$work/with_pkg_config" $(pkg-config --cflags --libs statekeep)
+cc -std=c11 main.c -o "$work/with_archive" $(pkg-config --cflags statekeep) "$library/libstatekeep.a" \
+    $(pkg-config --libs libpq libcjson) -pthread
+for program in with_default with_static with_pkg_config with_archive; do "$work/$program"; done
+
+exported=$(nm -D --defined-only "$library/libstatekeep.so" | awk '{print $3}')
+declared=$(grep -oE '^KEEP_API .*\b(keep_[a-z_]+)\(' "$stage/include/statekeep.h" | grep -oE 'keep_[a-z_]+\($' | tr -d '(')
+diff <(sort <<<"$exported") <(sort <<<"$declared")
