@@ -100,9 +100,9 @@ static keep_status ident_scan_bare(struct scan *scan, char *part)
         char c = *scan->at;
         if (!ident_is_letter(c) && !ident_is_digit(c) && c != '$' && c != '-' && c != ' ')
             return refuse(scan->error,
-                                "table name: the character %c must be inside double quotes, as in "
-                                "\"my;table\"",
-                                c);
+                          "table name: the character %c must be inside double quotes, as in "
+                          "\"my;table\"",
+                          c);
     }
     size_t length = (size_t)(scan->at - start);
     while (length > 0 && start[length - 1] == ' ')
@@ -136,7 +136,7 @@ static keep_status ident_scan_part(struct scan *scan, char *part)
         ident_skip_blanks(scan);
         if (scan->at < scan->end && *scan->at != '.')
             return refuse(scan->error,
-                                "table name: only a dot may follow the closing double quote");
+                          "table name: only a dot may follow the closing double quote");
     } else {
         keep_status status = ident_scan_bare(scan, part);
         if (status != KEEP_OK)
@@ -158,9 +158,8 @@ keep_status ident_parse(const char *text, size_t size, struct ident *out, char *
         return status;
     for (;;) {
         if (out->count == IDENT_PARTS)
-            return refuse(error,
-                                "table name: more than three parts; put a name that holds dots "
-                                "inside double quotes");
+            return refuse(error, "table name: more than three parts; put a name that holds dots "
+                                 "inside double quotes");
         status = ident_scan_part(&scan, out->parts[out->count]);
         if (status != KEEP_OK)
             return status;

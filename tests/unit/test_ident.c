@@ -68,8 +68,9 @@ static void test_refused(void)
     refuse_name("t.", "table name: an empty part");
     refuse_name("a..b", "table name: an empty part");
     refuse_name("\"\"", "table name: an empty part");
-    refuse_name("a.b.c.d",
-                "table name: more than three parts; put a name that holds dots inside double quotes");
+    refuse_name(
+        "a.b.c.d",
+        "table name: more than three parts; put a name that holds dots inside double quotes");
     refuse_name("\"open", "table name: a double quote is not closed");
     refuse_name("\"open\"\"", "table name: a double quote is not closed");
     refuse_name("\"a\"b", "table name: only a dot may follow the closing double quote");
