@@ -1,5 +1,7 @@
 /* The whole core as one file, for packages that compile it along with their own. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "src/api.c"
 #include "src/args.c"
 #include "src/batch.c"

@@ -1,5 +1,4 @@
 /* The real effects: libc, pthreads and libpq. The watch is in watch.c. */
-#define _GNU_SOURCE
 #include "io.h"
 
 #include "watch.h"

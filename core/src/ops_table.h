@@ -127,7 +127,9 @@ static const struct arg_spec state_search_args[] = {
 };
 static const char *const state_search_columns[] = {"agent_id", "session_id", "updated_at"};
 static const struct sql_piece state_search_sql[] = {
-    {PIECE_TEXT, "select t.agent_id, t.session_id, t.updated_at from ", NULL},
+    {PIECE_TEXT, "select t.agent_id, t.session_id,\n"
+     "    to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at\n"
+     "from ", NULL},
     {PIECE_IDENTIFIER, "agent_states", NULL},
     {PIECE_TEXT, " as t\n"
      "where t.state @> $1::jsonb\n"

@@ -1,5 +1,4 @@
 /* See watch.h. Level-triggered throughout, so an event that is not served now is reported again. */
-#define _GNU_SOURCE
 #include "watch.h"
 
 #include <errno.h>

@@ -77,7 +77,9 @@ select count(*) as count from {agent_states};
 -- batch: no    resend: yes    writes: no
 -- The sessions whose state contains the given JSON (PostgreSQL's @>), most recently saved first. Quick with the
 -- index that state.index makes.
-select t.agent_id, t.session_id, t.updated_at from {agent_states} as t
+select t.agent_id, t.session_id,
+    to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as updated_at
+from {agent_states} as t
 where t.state @> $1::jsonb
 order by t.updated_at desc, t.agent_id, t.session_id
 limit $2::bigint offset coalesce($3::bigint, 0);

@@ -1,0 +1,136 @@
+/* Blocking callers. Of many waiting threads one leads: it waits on the watch and steps the engine for all. The others
+ * sleep, each on a condition of its own, until their call is finished or the lead is handed to them. */
+#include "core.h"
+
+#include <errno.h>
+#include <time.h>
+
+struct waiter {
+    struct waiter *prev, *next;
+    pthread_cond_t wake;
+    bool interrupted;
+};
+
+static void waiter_add(keep_store *store, struct waiter *waiter)
+{
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+#ifndef __APPLE__
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+#endif
+    *waiter = (struct waiter){.next = store->waiters};
+    pthread_cond_init(&waiter->wake, &clock);
+    pthread_condattr_destroy(&clock);
+    if (store->waiters)
+        store->waiters->prev = waiter;
+    store->waiters = waiter;
+}
+
+static void waiter_remove(keep_store *store, struct waiter *waiter)
+{
+    if (waiter->prev)
+        waiter->prev->next = waiter->next;
+    else
+        store->waiters = waiter->next;
+    if (waiter->next)
+        waiter->next->prev = waiter->prev;
+    pthread_cond_destroy(&waiter->wake);
+    if (!store->leading && store->waiters)
+        pthread_cond_signal(&store->waiters->wake); /* somebody has to lead */
+}
+
+void wait_finished(keep_store *store, struct op *op)
+{
+    (void)store;
+    if (op->waiter)
+        pthread_cond_signal(&op->waiter->wake);
+}
+
+void wait_interrupt(keep_store *store, struct op *op)
+{
+    for (struct waiter *waiter = store->waiters; waiter; waiter = waiter->next) {
+        if (op && op->waiter != waiter)
+            continue;
+        waiter->interrupted = true;
+        pthread_cond_signal(&waiter->wake);
+    }
+    if (store->leading)
+        keep_io.watch_wake(store->watch);
+}
+
+static void wait_sleep(keep_store *store, struct waiter *waiter, int64_t wait_us)
+{
+    if (wait_us < 0) {
+        pthread_cond_wait(&waiter->wake, &store->lock);
+        return;
+    }
+    struct timespec until;
+#ifdef __APPLE__
+    clock_gettime(CLOCK_REALTIME, &until);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &until);
+#endif
+    until.tv_sec += (time_t)(wait_us / 1000000);
+    until.tv_nsec += (long)(wait_us % 1000000) * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&waiter->wake, &store->lock, &until);
+}
+
+static void wait_lead(keep_store *store, struct waiter *waiter, int64_t wait_us)
+{
+    store->leading = true;
+    step(store, wait_us < 0 ? -1 : (int)((wait_us + 999) / 1000));
+    store->leading = false;
+    /* Tickets finished for a host that waits on keep_fd() keep it readable; that host is on its way. */
+    if (store->watched && store->done.count > 0) {
+        keep_io.watch_wake(store->watch);
+        wait_sleep(store, waiter, 1000);
+    }
+}
+
+/* Runs under the lock until the ticket is finished, `timeout_ms` is over, or somebody interrupts. */
+static keep_status wait_for(keep_store *store, keep_op ticket, int timeout_ms)
+{
+    int64_t until_us = timeout_ms < 0 ? 0 : keep_io.now_us() + (int64_t)timeout_ms * 1000;
+    struct waiter waiter;
+    struct op *op = op_find(store, ticket);
+    keep_status status;
+    waiter_add(store, &waiter);
+    op->waiter = &waiter;
+    for (;;) {
+        op = op_find(store, ticket);
+        status = !op ? KEEP_INVALID : op->state == OP_TAKEN ? op->status : KEEP_PENDING;
+        int64_t wait_us = timeout_ms < 0 ? -1 : until_us - keep_io.now_us();
+        if (status != KEEP_PENDING || waiter.interrupted || (timeout_ms >= 0 && wait_us <= 0))
+            break;
+        if (store->leading)
+            wait_sleep(store, &waiter, wait_us);
+        else
+            wait_lead(store, &waiter, wait_us);
+    }
+    if (op && op->waiter == &waiter)
+        op->waiter = NULL;
+    waiter_remove(store, &waiter);
+    return status;
+}
+
+keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms)
+{
+    struct op *op = op_find(store, ticket);
+    if (!op)
+        return KEEP_INVALID;
+    op->awaited = true;
+    if (op->state == OP_DONE)
+        op_set_state(store, op, OP_TAKEN);
+    if (op->state == OP_TAKEN)
+        return op->status;
+    if (timeout_ms == 0)
+        step(store, 0);
+    op = op_find(store, ticket);
+    if (timeout_ms == 0 || !op)
+        return !op ? KEEP_INVALID : op->state == OP_TAKEN ? op->status : KEEP_PENDING;
+    return wait_for(store, ticket, timeout_ms);
+}
