@@ -186,7 +186,7 @@ func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, erro
 	}
 	s.mu.RUnlock()
 	if err := ctx.Err(); err == context.DeadlineExceeded {
-		return nil, &Error{Status: Unknown, Op: op, Message: err.Error(), Reason: "deadline"}
+		return nil, &Error{Status: Unknown, Op: op, Message: "no answer before the deadline", Reason: "deadline"}
 	}
 	return nil, contextError(op, ctx.Err())
 }

@@ -3,6 +3,7 @@ package statekeep
 /*
 #cgo CFLAGS: -I${SRCDIR}/../core/include
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include "statekeep.h"
@@ -36,13 +37,21 @@ static finished submit(keep_store *store, const char *packed, const int64_t *siz
     return call;
 }
 
+static int readable(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, 0) > 0;
+}
+
 // One crossing for many completions: gives back the tickets of the last time, steps the engine, collects the next ones.
-static int drain(keep_store *store, finished *list, int held)
+// The runtime's poller is edge-triggered and would sleep on what one step leaves unread; hence the look at `fd`.
+static int drain(keep_store *store, int fd, finished *list, int held)
 {
     for (int i = 0; i < held; i++) {
         keep_release(store, list[i].op);
     }
-    keep_poll(store);
+    while (keep_poll(store) == 0 && readable(fd)) {
+    }
     int count = 0;
     while (count < FINISHED_MOST && (list[count].op = keep_next(store)) != 0) {
         keep_text result = keep_op_result(store, list[count].op);
@@ -82,6 +91,7 @@ const (
 // a time may drain; free comes last.
 type engine struct {
 	store *C.keep_store
+	fd    C.int // the store's own; descriptor gives a duplicate
 	list  *C.finished
 	held  C.int // tickets in list that the next drain gives back
 }
@@ -107,12 +117,12 @@ func openEngine(dsn, options string) (*engine, error) {
 		return nil, err
 	}
 	list := (*C.finished)(C.malloc(C.FINISHED_MOST * C.size_t(unsafe.Sizeof(C.finished{}))))
-	return &engine{store: store, list: list}, nil
+	return &engine{store: store, fd: C.keep_fd(store), list: list}, nil
 }
 
 // descriptor gives a duplicate of the store's descriptor, so that closing it is the runtime's own affair.
 func (e *engine) descriptor() (*os.File, error) {
-	fd := int(C.duplicate(C.keep_fd(e.store)))
+	fd := int(C.duplicate(e.fd))
 	if fd < 0 {
 		return nil, &Error{Status: Internal, Message: "cannot duplicate the store's descriptor"}
 	}
@@ -142,7 +152,7 @@ func (e *engine) cancel(ticket uint64) { C.keep_cancel(e.store, C.keep_op(ticket
 // drain steps the engine and gives each finished call to deliver; it returns how many there were. The results are
 // borrowed until the next drain.
 func (e *engine) drain(deliver func(finished)) int {
-	e.held = C.drain(e.store, e.list, e.held)
+	e.held = C.drain(e.store, e.fd, e.list, e.held)
 	for _, call := range unsafe.Slice(e.list, int(e.held)) {
 		deliver(finished{ticket: uint64(call.op), status: int(call.status), result: borrow(call.data, call.size)})
 	}
