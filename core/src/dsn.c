@@ -228,20 +228,25 @@ static keep_status dsn_check(struct dsn_parse *parse)
     return status == KEEP_OK ? dsn_check_ports(parse) : status;
 }
 
-/* Puts the settings behind what "options" says already. */
+/* Puts the settings behind what "options" says already. The variable is spelled out, since libpq takes it only without
+ * the parameter, to which the engine adds settings of its own. */
 static keep_status dsn_finish_options(struct dsn_parse *parse)
 {
-    if (parse->settings.size == 0)
-        return KEEP_OK;
     const char *said = dsn_get(parse->out, "options");
-    /* libpq takes this variable only without the parameter that we are about to make. */
     if (!said)
         said = getenv("PGOPTIONS");
+    if (!said)
+        said = "";
     struct buffer options = {0};
-    buffer_text(&options, said ? said : "");
-    bool first = options.size == 0;
-    buffer_append(&options, parse->settings.data + first, parse->settings.size - first);
-    keep_status status = options.failed ? KEEP_NO_MEMORY : dsn_put(parse, "options", options.data);
+    buffer_text(&options, said);
+    bool first = *said == '\0';
+    if (parse->settings.size > 0)
+        buffer_append(&options, parse->settings.data + first, parse->settings.size - first);
+    keep_status status = KEEP_OK;
+    if (options.failed)
+        status = KEEP_NO_MEMORY;
+    else if (options.size > 0)
+        status = dsn_put(parse, "options", options.data);
     buffer_free(&options);
     return status;
 }

@@ -25,7 +25,8 @@ struct dsn {
  * dropped; every other key is a server setting and travels in "options". A "+" in a URL's query is a blank in settings
  * (as pgx, asyncpg and sqlx read it) and a plus in everything else (as libpq reads it).
  * What the engine always wants is added: UTF-8 (whatever was said), a fallback application name, and keepalives that
- * notice a dead peer within a minute. Environment variables PG… stay libpq's matter.
+ * notice a dead peer within a minute. Environment variables PG… stay libpq's matter, but for PGOPTIONS, which "options"
+ * begins with unless it is given.
  * KEEP_OK; KEEP_INVALID with *error, an allocated text that names the part and never its value, to be freed with
  * keep_alloc(error, 0); KEEP_NO_MEMORY with *error NULL. After an error *out holds nothing and needs no dsn_free(). */
 keep_status dsn_parse(struct dsn *out, const char *text, char **error);

@@ -117,7 +117,7 @@ static void test_settings(void)
     setenv("PGOPTIONS", "-c geqo=off", 1);
     accept("search_path=app", "options=<-c geqo=off -c search_path=app>");
     accept("search_path=app options='-c a=b'", "options=<-c a=b -c search_path=app>");
-    accept("host=h", "host=<h>");
+    accept("host=h", "host=<h> options=<-c geqo=off>");
     unsetenv("PGOPTIONS");
 }
 
