@@ -89,7 +89,7 @@ class _Calls:
         elif ticket[0] == _core.KEEP_FULL:
             self._stand_in_line(future, op, arguments, timeout)
         else:
-            _finish(future, *ticket)
+            _finish(future, *ticket, op)
         return future
 
     def refuse(self, op: str, error: Exception) -> asyncio.Future[Any]:
@@ -154,7 +154,7 @@ class _Calls:
             if not self._scheduled:
                 self._schedule()
         elif ticket[0] != _core.KEEP_FULL or not self._pending:
-            _finish(head.future, *ticket)  # full though nothing is in it: it will never fit
+            _finish(head.future, *ticket, head.op)  # full though nothing is in it: it will never fit
         else:
             return False
         return True
@@ -179,9 +179,9 @@ class _Calls:
             self._closing.set_result(None)
 
 
-def _finish(future: _Call, status: int, text: str | None) -> None:
+def _finish(future: _Call, status: int, text: str | None, op: str | None = None) -> None:
     if status:
-        future.set_exception(from_status(status, text))
+        future.set_exception(from_status(status, text, op))
     elif future.raw or text is None:
         future.set_result(text)
     else:
@@ -207,31 +207,31 @@ def _watch(loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) 
     return lambda: loop.remove_reader(fd)
 
 
-class _Watcher(threading.Thread):
-    """Waits for a descriptor in place of a loop that cannot."""
+class _Watcher:
+    """A thread that waits for a descriptor in place of a loop that cannot."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) -> None:
-        super().__init__(name="statekeep", daemon=True)
         self._loop = loop
         self._fd = fd
         self._ready = ready
         self._handled = threading.Event()
-        self._wake, self._stop = os.pipe()
-        self.start()
+        self._stopped, self._stop = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="statekeep", daemon=True)
+        self._thread.start()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
+        poll.register(self._stopped, select.POLLIN)
         try:
-            while self._wake not in dict(poll.poll()):
+            while self._stopped not in dict(poll.poll()):
                 self._loop.call_soon_threadsafe(self._handle)
                 self._handled.wait()
                 self._handled.clear()
         except RuntimeError:
             pass  # the loop was closed without the store
         finally:
-            os.close(self._wake)
+            os.close(self._stopped)
 
     def _handle(self) -> None:
         try:
@@ -240,9 +240,9 @@ class _Watcher(threading.Thread):
             self._handled.set()
 
     def stop(self) -> None:
-        os.close(self._stop)  # the other end turns readable
+        os.close(self._stop)  # makes the other end readable
         self._handled.set()
-        self.join()
+        self._thread.join()
 
 
 class Store:
