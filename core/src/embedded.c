@@ -178,6 +178,7 @@ keep_status embedded_join(const char *dsn, struct embedded **out, char **conninf
     hold->users = -1;
     hold->process = getpid();
     if (!embedded_dsn_parse(&job, dsn, &hold->place) || !join_run(&job, hold, conninfo)) {
+        embedded_home_discard(&hold->place);
         embedded_leave(hold);
         *error = job.error;
         return job.status;

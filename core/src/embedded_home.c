@@ -289,12 +289,13 @@ static bool home_has_room(const char *base)
 }
 
 /* The marker tells the supervisor, and whoever joins by path, that the directory is to be deleted. */
-static bool home_mark_temp(const struct embedded_place *place)
+static bool home_mark_temp(struct embedded_job *job, const struct embedded_place *place)
 {
     int fd = embedded_lock_open(place, "temp");
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    if (fd < 0)
+        return embedded_fail(job, KEEP_UNAVAILABLE, "%s/temp: %s", place->root, strerror(errno));
+    close(fd);
+    return true;
 }
 
 static bool home_make_temp(struct embedded_job *job, struct embedded_place *place)
@@ -314,16 +315,20 @@ static bool home_make_temp(struct embedded_job *job, struct embedded_place *plac
             mkdtemp(path) == NULL)
             continue;
         memcpy(place->root, path, sizeof path);
-        if (home_settle(job, place) && home_mark_temp(place))
-            return true;
-        embedded_tree_remove(path);
-        return embedded_fail(job, KEEP_UNAVAILABLE, "%s: %s", path, strerror(errno));
+        return home_settle(job, place) && home_mark_temp(job, place);
     }
     return embedded_fail(
         job, KEEP_UNAVAILABLE,
         "no directory for a temporary server: $XDG_RUNTIME_DIR, /dev/shm, $TMPDIR and /tmp are "
         "missing, full or closed to \"%s\"",
         place->account.name);
+}
+
+void embedded_home_discard(const struct embedded_place *place)
+{
+    if (place->temp && place->root[0] != 0 && !embedded_lock_held(place, "super") &&
+        !embedded_lock_held(place, "server"))
+        embedded_tree_remove(place->root);
 }
 
 static bool home_default(struct embedded_job *job, struct embedded_place *place)

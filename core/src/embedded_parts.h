@@ -93,6 +93,8 @@ void embedded_dsn_free(struct embedded_place *place);
 /* ---- embedded_home.c */
 /* Makes root (or checks it) and settles the account. Repeatable. */
 bool embedded_home_prepare(struct embedded_job *job, struct embedded_place *place);
+/* After a failure: deletes a temporary directory that no supervisor will delete. */
+void embedded_home_discard(const struct embedded_place *place);
 /* The directory of the server's socket: root, unless its path is too long for a socket. */
 bool embedded_home_socket(struct embedded_job *job, const struct embedded_place *place,
                           char out[EMBEDDED_SOCKET]);

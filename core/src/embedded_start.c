@@ -20,10 +20,21 @@ enum {
     START_FIXED_ARGUMENTS = 16,      /* of postgres, besides conf.… */
 };
 
-/* Reads the directory of a running server's socket from what it says about itself; it may be one of an earlier life. */
+/* The nth line of a text, or an empty one. */
+static const char *start_line(const char *text, int n)
+{
+    for (; n > 1 && *text != 0; n--) {
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    return text;
+}
+
+/* Reads the directory of a running server's socket from what it says about itself, which may be of an earlier life.
+ * false until it says that it is ready: asking earlier would only fill its log. */
 static bool start_socket(const struct embedded_place *place, char socket[EMBEDDED_SOCKET])
 {
-    enum { LINE_SOCKET = 5 }; /* after process, data directory, start time and port */
+    enum { LINE_SOCKET = 5, LINE_STATE = 8 };
     char path[EMBEDDED_PATH], text[2 * EMBEDDED_PATH];
     int fd = embedded_path(path, place->root, "data/postmaster.pid")
                  ? open(path, O_RDONLY | O_CLOEXEC)
@@ -33,15 +44,10 @@ static bool start_socket(const struct embedded_place *place, char socket[EMBEDDE
     ssize_t size = read(fd, text, sizeof text - 1);
     close(fd);
     text[size > 0 ? size : 0] = 0;
-    const char *line = text;
-    for (int i = 1; i < LINE_SOCKET; i++) {
-        line = strchr(line, '\n');
-        if (line == NULL)
-            return false;
-        line++;
-    }
+    const char *line = start_line(text, LINE_SOCKET);
     size_t length = strcspn(line, "\n");
-    if (line[length] != '\n' || length == 0 || length >= EMBEDDED_SOCKET || *line != '/')
+    if (*line != '/' || length >= EMBEDDED_SOCKET ||
+        strncmp(start_line(text, LINE_STATE), "ready", 5) != 0)
         return false;
     memcpy(socket, line, length);
     socket[length] = 0;

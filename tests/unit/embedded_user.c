@@ -15,17 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void *user_alloc(void *old, size_t size)
-{
-    if (size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, size);
-}
-
-struct keep_io keep_io = {.alloc = user_alloc};
-
 static double user_now_ms(void)
 {
     struct timespec now;
