@@ -13,7 +13,7 @@ import argparse
 import pathlib
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import emit
 
@@ -72,6 +72,15 @@ class Operation:
     fails: list = field(default_factory=list)  # (status, when)
     doc: str = ""
     sql: str = ""
+    single: str = ""  # a batched statement's form for one call: plain parameters, no column n
+
+    def alone(self):
+        """The single form as an operation of its own."""
+        return replace(self, sql=self.single, single="", batch=False)
+
+    def forms(self):
+        """Every statement that may be sent for it."""
+        return [] if self.engine else [self, self.alone()] if self.single else [self]
 
     def pieces(self):
         """The statement as (kind, text, suffix): kind "text", or "identifier", "literal", "index" for a table slot."""
@@ -149,6 +158,18 @@ def parse_directives(lines):
     return found
 
 
+def statements(lines):
+    """The statement and its single form, which a line "-- single: why" heads."""
+    forms = [[], []]
+    form = forms[0]
+    for line in lines:
+        if line.startswith("-- single: "):
+            form = forms[1]
+        elif not line.lstrip().startswith("--"):
+            form.append(line.rstrip())
+    return ["\n".join(form).strip().removesuffix(";").rstrip() for form in forms]
+
+
 def parse_operation(text, source):
     lines = text.split("\n")
     op = Operation(name=lines[0][7:].strip(), source=source)
@@ -162,8 +183,7 @@ def parse_operation(text, source):
                 raise Mistake(f"{lines[0][3:]!r} stands below the description")
             doc.append(lines.pop(0)[3:].strip())
         op.doc = " ".join(doc)
-        body = [line.rstrip() for line in lines if not line.lstrip().startswith("--")]
-        op.sql = "\n".join(body).strip().removesuffix(";").rstrip()
+        op.sql, op.single = statements(lines)
         op.args = parse_args(found.get("args", ""))
         op.gives, op.bare, op.columns = parse_gives(found.get("gives", ""))
         op.fails = parse_fails(found.get("fails", ""))
@@ -196,7 +216,10 @@ def check(op, found):
         raise Mistake("'key' and 'same key' belong together")
     if op.resend == "key" and "key" not in names:
         raise Mistake("'resend: key' needs an argument 'key'")
-    check_sql(op)
+    if op.single and not op.batch:
+        raise Mistake("a single form is for what is batched")
+    for form in op.forms():
+        check_sql(form)
 
 
 def check_sql(op):
@@ -256,8 +279,8 @@ def prepare_all(dsn, ops, tables):
     import psycopg
     with psycopg.connect(dsn, autocommit=True) as connection:
         for op in ops:
-            if not op.engine:
-                prepare(connection, op, tables)
+            for form in op.forms():
+                prepare(connection, form, tables)
 
 
 def main():
@@ -268,7 +291,7 @@ def main():
     ops = read()
     if options.prepare is not None:
         prepare_all(options.prepare, ops, {})
-        print(f"{sum(not op.engine for op in ops)} statements prepared")
+        print(f"{sum(len(op.forms()) for op in ops)} statements prepared")
         return
     stale = []
     for name, text in emit.files(ops).items():

@@ -139,9 +139,9 @@ def arrays_source(op, symbol):
         names = [arg.name for arg in op.args]
         indexes = ", ".join(str(names.index(name)) for name in op.key)
         out += f"static const int {symbol}_key[] = {{{indexes}}};\n"
-    if op.sql:
-        pieces = "".join(piece_source(*piece) for piece in split_pieces(op))
-        out += f"static const struct sql_piece {symbol}_sql[] = {{\n{pieces}}};\n"
+    for name, form in zip(("sql", "single"), op.forms()):
+        pieces = "".join(piece_source(*piece) for piece in split_pieces(form))
+        out += f"static const struct sql_piece {symbol}_{name}[] = {{\n{pieces}}};\n"
     return out + "\n" if out else out
 
 
@@ -154,7 +154,7 @@ def statement_source(op, symbol):
 
     fields = [
         f".name = {literal(op.name)}", array("args", op.args), array("columns", op.columns), array("key", op.key),
-        array("sql", list(split_pieces(op)) if op.sql else []), f".gives = {constant('GIVES', op.gives)}",
+        *(array(name, list(split_pieces(form))) for name, form in zip(("sql", "single"), op.forms())), f".gives = {constant('GIVES', op.gives)}",
         f".same_key = {constant('SAME_KEY', op.same_key)}", f".resend = {constant('RESEND', op.resend)}",
         f".resend_arg = {names.index('key') if op.resend == 'key' else -1}",
         *(f".{flag} = true" for flag in ("bare", "batch", "writes", "engine") if getattr(op, flag)),
@@ -193,7 +193,7 @@ def table(ops):
         + "static const struct statement_spec KEEP_STATEMENTS[] = {\n"
         + "".join(map(statement_source, ops, symbols)) + "};\n\n"
         + f"enum {{ KEEP_STATEMENT_COUNT = {len(ops)} }};\n\n"
-        + f"/* The slots for table names, each by its default. */\n"
+        + "/* The slots for table names, each by its default. */\n"
         + f"static const char *const KEEP_TABLES[] = {{{', '.join(map(literal, table_slots(ops)))}}};\n\n"
         + f"static const char KEEP_CATALOG_JSON[] = {{\n{byte_rows(catalog(ops))}}};\n\n#endif\n")
 

@@ -94,7 +94,7 @@ static bool store_allocate_conns(keep_store *store)
         store->conns[i] = (struct conn){.store = store, .index = (uint32_t)i, .fd = -1};
     for (int i = 0; i < store->options.connections; i++) {
         struct conn *conn = &store->conns[i];
-        conn->prepared = keep_alloc(NULL, (size_t)catalog_count() * sizeof *conn->prepared);
+        conn->prepared = keep_alloc(NULL, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
         conn->batch.items = keep_alloc(NULL, items * sizeof *conn->batch.items);
         conn->batch.sent = keep_alloc(NULL, items * sizeof *conn->batch.sent);
         conn->batch.sent_at = keep_alloc(NULL, items * sizeof *conn->batch.sent_at);
@@ -237,7 +237,8 @@ static void store_free(keep_store *store)
         keep_alloc(store->slots[i], 0);
     }
     for (int i = 0; store->statements && i < catalog_count(); i++)
-        keep_alloc(store->statements[i].sql, 0);
+        for (int kind = 0; kind < FORM_COUNT; kind++)
+            keep_alloc(store->statements[i].forms[kind].sql, 0);
     keep_alloc(store->slots, 0);
     keep_alloc(store->deadlines, 0);
     keep_alloc(store->buckets, 0);
@@ -360,7 +361,7 @@ static void submit_engine(keep_store *store, struct op *op)
             op_finish_error(store, op, KEEP_INVALID, "op does not name an operation with SQL", NULL, NULL);
             return;
         }
-        char *sql = catalog_sql(store, spec);
+        char *sql = catalog_sql(store, spec, FORM_MANY);
         if (sql)
             buffer_json(&op->result, sql, strlen(sql));
         op->result.failed = op->result.failed || !sql;

@@ -63,12 +63,14 @@ const char *catalog_table_name(int slot)
     return KEEP_TABLES[slot];
 }
 
-char *catalog_sql(const keep_store *store, const struct statement_spec *spec)
+char *catalog_sql(const keep_store *store, const struct statement_spec *spec, enum form_kind kind)
 {
     struct buffer sql = {0};
     char name[IDENT_SQL_SIZE];
-    for (int i = 0; i < spec->sql_count; i++) {
-        const struct sql_piece *piece = &spec->sql[i];
+    const struct sql_piece *pieces = kind == FORM_SINGLE ? spec->single : spec->sql;
+    int count = kind == FORM_SINGLE ? spec->single_count : spec->sql_count;
+    for (int i = 0; i < count; i++) {
+        const struct sql_piece *piece = &pieces[i];
         if (piece->kind == PIECE_TEXT) {
             buffer_text(&sql, piece->text);
             continue;
@@ -93,23 +95,25 @@ static Oid parameter_type(const struct arg_spec *arg, bool array)
 }
 
 /* The name says the text (through a pooler, another process's equal name must mean equal SQL). */
-static void statement_name(struct statement *statement)
+static void form_name(struct form *form)
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *c = statement->sql; *c; c++)
+    for (const char *c = form->sql; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
-    snprintf(statement->name, sizeof statement->name, "sk_%016llx", (unsigned long long)hash);
+    snprintf(form->name, sizeof form->name, "sk_%016llx", (unsigned long long)hash);
 }
 
-bool statement_ready(const keep_store *store, struct statement *statement)
+const struct form *statement_form(const keep_store *store, struct statement *statement, enum form_kind kind)
 {
-    if (statement->sql)
-        return true;
-    statement->sql = catalog_sql(store, statement->spec);
-    if (!statement->sql)
-        return false;
-    statement_name(statement);
+    struct form *form = &statement->forms[kind];
+    if (form->sql)
+        return form;
+    form->sql = catalog_sql(store, statement->spec, kind);
+    if (!form->sql)
+        return NULL;
+    form_name(form);
+    form->array = kind == FORM_MANY && statement->spec->batch;
     for (int i = 0; i < statement->spec->arg_count; i++)
-        statement->types[i] = parameter_type(&statement->spec->args[i], statement->spec->batch);
-    return true;
+        form->types[i] = parameter_type(&statement->spec->args[i], form->array);
+    return form;
 }

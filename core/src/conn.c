@@ -105,7 +105,7 @@ static void conn_connect_failed(struct conn *conn, const char *message)
     pool_connect_failed(conn->store, copy);
 }
 
-/* The lock wait is bounded from start-up where the server or pooler takes settings there. */
+/* The lock wait is bounded, and the plans are fixed, from start-up, where the server or pooler takes settings there. */
 static PGconn *conn_start(const keep_store *store)
 {
     enum { EXTRA = 2 };
@@ -132,6 +132,10 @@ static PGconn *conn_start(const keep_store *store)
         snprintf(setting, sizeof setting, " -c lock_timeout=%d", store->options.lock_ms);
         buffer_text(&settings, setting);
     }
+    /* The statements have one good plan; left to itself the server would plan each small batch anew, because it takes
+     * an unknown array for ten rows. */
+    if (!store->plain_startup)
+        buffer_text(&settings, " -c plan_cache_mode=force_generic_plan");
     if (settings.size > 0) {
         all_keys[used] = "options";
         all_values[used++] = settings.data;
@@ -152,7 +156,7 @@ bool conn_open(struct conn *conn)
         conn_connect_failed(conn, conn->link ? keep_io.PQerrorMessage(conn->link) : "no memory");
         return false;
     }
-    memset(conn->prepared, 0, (size_t)catalog_count() * sizeof *conn->prepared);
+    memset(conn->prepared, 0, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
     keep_io.PQsetNoticeReceiver(conn->link, conn_notice, conn);
     keep_io.PQsetErrorVerbosity(conn->link, PQERRORS_VERBOSE); /* the only way to a refusal's SQLSTATE */
     conn->give_up_us = keep_io.now_us() + (int64_t)store->options.connect_ms * 1000;
@@ -207,21 +211,28 @@ static bool conn_send_setting(struct conn *conn)
                                      NULL, NULL, 0) == 1;
 }
 
+/* Whether the current range's form is prepared on this link. */
+static bool *conn_prepared(struct conn *conn)
+{
+    struct statement *statement = conn->batch.statement;
+    return &conn->prepared[statement->index * FORM_COUNT + (int)(conn->form - statement->forms)];
+}
+
 static bool conn_send_query(struct conn *conn, const char *const *values, const int *sizes)
 {
     static const int binary[LIMIT_ARGS] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    struct statement *statement = conn->batch.statement;
-    int count = statement->spec->arg_count;
+    const struct form *form = conn->form;
+    int count = conn->batch.statement->spec->arg_count;
     bool sent = true;
-    if (!conn->store->unnamed && !conn->prepared[statement->index]) {
+    if (!conn->store->unnamed && !*conn_prepared(conn)) {
         conn->steps[conn->step_count++] = STEP_PREPARE;
-        sent = keep_io.PQsendPrepare(conn->link, statement->name, statement->sql, count, statement->types) == 1;
+        sent = keep_io.PQsendPrepare(conn->link, form->name, form->sql, count, form->types) == 1;
     }
     conn->steps[conn->step_count++] = STEP_QUERY;
     if (conn->store->unnamed)
-        return sent && keep_io.PQsendQueryParams(conn->link, statement->sql, count, statement->types, values,
-                                                 sizes, binary, 0) == 1;
-    return sent && keep_io.PQsendQueryPrepared(conn->link, statement->name, count, values, sizes, binary, 0) == 1;
+        return sent && keep_io.PQsendQueryParams(conn->link, form->sql, count, form->types, values, sizes, binary,
+                                                 0) == 1;
+    return sent && keep_io.PQsendQueryPrepared(conn->link, form->name, count, values, sizes, binary, 0) == 1;
 }
 
 /* Sends the current range: everything it needs leaves together, with one Sync. */
@@ -233,13 +244,16 @@ void conn_send(struct conn *conn)
     conn_clear_results(conn);
     conn->step = conn->step_count = 0;
     conn->flushed = false;
-    if (!statement_ready(store, conn->batch.statement) || !encode_range(conn, values, sizes)) {
+    struct statement *statement = conn->batch.statement;
+    bool single = conn->batch.sent_count == 1 && statement->spec->single;
+    conn->form = statement_form(store, statement, single ? FORM_SINGLE : FORM_MANY);
+    if (!conn->form || !encode_range(conn, values, sizes)) {
         conn_set_state(conn, CONN_IDLE);
         batch_no_memory(conn);
         batch_next_range(conn);
         return;
     }
-    bool bounded = !store->plain_startup || store->options.lock_ms == 0 || !conn->batch.statement->spec->writes;
+    bool bounded = !store->plain_startup || store->options.lock_ms == 0 || !statement->spec->writes;
     bool sent = (bounded || conn_send_setting(conn)) && conn_send_query(conn, values, sizes);
     conn->steps[conn->step_count++] = STEP_SYNC;
     /* Without its Sync nothing of a range is ever committed. */
@@ -298,7 +312,7 @@ static bool conn_take(struct conn *conn, PGresult *result)
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
         if (conn->steps[conn->step] == STEP_PREPARE)
-            conn->prepared[conn->batch.statement->index] = true;
+            *conn_prepared(conn) = true;
         if (conn->steps[conn->step] == STEP_QUERY) {
             conn->answered = true;
             conn->rows = result;

@@ -65,13 +65,21 @@ struct buffer {
     bool failed;
 };
 
-/* An operation of this store: its SQL with the table names in place. */
-struct statement {
-    const struct statement_spec *spec;
-    int index;  /* in the catalogue */
-    char *sql;  /* NULL until first used */
+/* What is sent for an operation: FORM_MANY for a batch (or when there is no other), FORM_SINGLE for one call. */
+enum form_kind { FORM_MANY, FORM_SINGLE, FORM_COUNT };
+
+struct form {
+    char *sql; /* with the table names in place; NULL until first used */
     char name[24];
     Oid types[LIMIT_ARGS];
+    bool array; /* parameters are arrays, and rows begin with the item's number */
+};
+
+/* An operation of this store. */
+struct statement {
+    const struct statement_spec *spec;
+    int index; /* in the catalogue */
+    struct form forms[FORM_COUNT];
 };
 
 struct list {
@@ -167,7 +175,8 @@ struct conn {
     bool flushed;      /* BUSY: everything was handed to the system */
     bool ending;       /* the server announced the end of the link */
     int64_t give_up_us; /* CONNECTING: when the attempt is over */
-    bool *prepared;    /* by statement index */
+    bool *prepared;    /* by statement index and form */
+    const struct form *form; /* of the current range */
     enum conn_step steps[4];
     int step_count;
     int step;
@@ -271,8 +280,9 @@ int catalog_table_count(void);
 int catalog_table_find(const char *name);
 const char *catalog_table_name(int slot);
 /* The SQL of an operation with this store's table names; allocated, NULL without memory. */
-char *catalog_sql(const keep_store *store, const struct statement_spec *spec);
-bool statement_ready(const keep_store *store, struct statement *statement);
+char *catalog_sql(const keep_store *store, const struct statement_spec *spec, enum form_kind kind);
+/* The form, made on first use; NULL without memory. */
+const struct form *statement_form(const keep_store *store, struct statement *statement, enum form_kind kind);
 
 /* ---- args.c: whether arguments may travel */
 /* Writes why not into `message`. */

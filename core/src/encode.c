@@ -78,7 +78,7 @@ bool encode_range(struct conn *conn, const char *values[], int sizes[])
     out->failed = false;
     for (int i = 0; i < spec->arg_count; i++) {
         starts[i] = out->size;
-        if (spec->batch)
+        if (conn->form->array)
             put_array(out, &conn->batch, i);
         else if (conn->batch.sent[0]->args[i].data)
             put_value(out, &spec->args[i], conn->batch.sent[0]->args[i]);
@@ -87,7 +87,7 @@ bool encode_range(struct conn *conn, const char *values[], int sizes[])
     if (out->failed)
         return false;
     for (int i = 0; i < spec->arg_count; i++) {
-        bool null = !spec->batch && !conn->batch.sent[0]->args[i].data;
+        bool null = !conn->form->array && !conn->batch.sent[0]->args[i].data;
         values[i] = null ? NULL : out->data ? out->data + starts[i] : "";
     }
     return true;

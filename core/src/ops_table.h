@@ -99,6 +99,12 @@ static const struct sql_piece state_load_sql[] = {
      "    limit 1\n"
      ") as s", NULL},
 };
+static const struct sql_piece state_load_single[] = {
+    {PIECE_TEXT, "select t.state from ", NULL},
+    {PIECE_IDENTIFIER, "agent_states", NULL},
+    {PIECE_TEXT, " as t\n"
+     "where t.agent_id = $1::text and t.session_id = $2::text", NULL},
+};
 
 static const struct arg_spec state_save_args[] = {
     {"agent_id", ARG_TEXT, false, true, false},
@@ -127,13 +133,15 @@ static const struct arg_spec state_search_args[] = {
 };
 static const char *const state_search_columns[] = {"agent_id", "session_id", "updated_at"};
 static const struct sql_piece state_search_sql[] = {
-    {PIECE_TEXT, "select t.agent_id, t.session_id,\n"
-     "    to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at\n"
-     "from ", NULL},
+    {PIECE_TEXT, "with found as materialized (\n"
+     "    select t.agent_id, t.session_id, t.updated_at from ", NULL},
     {PIECE_IDENTIFIER, "agent_states", NULL},
-    {PIECE_TEXT, " as t\n"
-     "where t.state @> $1::jsonb\n"
-     "order by t.updated_at desc, t.agent_id, t.session_id\n"
+    {PIECE_TEXT, " as t where t.state @> $1::jsonb\n"
+     ")\n"
+     "select f.agent_id, f.session_id,\n"
+     "    to_char(f.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at\n"
+     "from found as f\n"
+     "order by f.updated_at desc, f.agent_id, f.session_id\n"
      "limit $2::bigint offset coalesce($3::bigint, 0)", NULL},
 };
 
@@ -247,6 +255,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .columns = state_load_columns, .column_count = 1,
      .key = state_load_key, .key_count = 2,
      .sql = state_load_sql, .sql_count = 3,
+     .single = state_load_single, .single_count = 3,
      .gives = GIVES_MAYBE,
      .same_key = SAME_KEY_ANY,
      .resend = RESEND_YES,

@@ -41,9 +41,11 @@ static void put_column(struct buffer *out, const PGresult *rows, int row, int co
     }
 }
 
-static void put_row(struct buffer *out, const struct statement_spec *spec, const PGresult *rows, int row)
+static void put_row(struct buffer *out, const struct conn *conn, int row)
 {
-    int first = spec->batch ? 1 : 0;
+    const struct statement_spec *spec = conn->batch.statement->spec;
+    const PGresult *rows = conn->rows;
+    int first = conn->form->array ? 1 : 0;
     if (spec->bare) {
         put_column(out, rows, row, first);
         return;
@@ -80,7 +82,7 @@ void result_deliver(struct conn *conn)
     const struct statement_spec *spec = batch->statement->spec;
     int rows = spec->gives == GIVES_NONE ? 0 : keep_io.PQntuples(conn->rows);
     for (int row = 0; row < rows; row++) {
-        int item = spec->batch ? atoi(keep_io.PQgetvalue(conn->rows, row, 0)) : 1;
+        int item = conn->form->array ? atoi(keep_io.PQgetvalue(conn->rows, row, 0)) : 1;
         if (item < 1 || item > batch->sent_count)
             continue;
         struct op *op = batch->sent[item - 1];
@@ -88,7 +90,7 @@ void result_deliver(struct conn *conn)
             continue;
         if (spec->gives == GIVES_MANY)
             buffer_text(&op->result, op->result.size == 0 ? "[" : ",");
-        put_row(&op->result, spec, conn->rows, row);
+        put_row(&op->result, conn, row);
     }
     for (int i = 0; i < batch->sent_count; i++)
         if (op_live(batch->sent[i]))
