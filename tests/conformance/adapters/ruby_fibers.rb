@@ -1,0 +1,45 @@
+# frozen_string_literal: true
+
+require "async"
+require_relative "ruby_calls"
+
+# The adapter of the gem with a fiber for each call in flight, under Async's scheduler, in one thread. A call is let go
+# by stopping its task.
+class FibersAdapter < RubyAdapter
+  def abilities
+    { binding: "ruby fibers", ordered: true }
+  end
+
+  def serve
+    Async do
+      $stdin.each_line { |line| dispatch(line) }
+      @calls.values.each(&:wait)
+      @stores.each_value(&:close)
+    end
+  end
+
+  def do_call(request)
+    @calls[request["id"]] = :starting
+    task = Async do
+      result = [:answer, call(request)]
+    rescue StateKeep::Error => e
+      result = [:answer_error, e]
+    ensure
+      finish(request, result)
+    end
+    @calls[request["id"]] = task if @calls.key?(request["id"])
+  end
+
+  def do_cancel(request)
+    @calls[request["id"]]&.stop
+  end
+
+  private
+
+  def finish(request, result)
+    @calls.delete(request["id"])
+    result ? send(*result.insert(1, request)) : answer_cancelled(request)
+  end
+end
+
+FibersAdapter.new.serve

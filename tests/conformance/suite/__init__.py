@@ -1,0 +1,1 @@
+"""The conformance suite: drives adapters and compares what they answer."""
