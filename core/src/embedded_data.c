@@ -118,11 +118,25 @@ static bool data_template_make(struct embedded_job *job, const struct embedded_p
     char fresh[EMBEDDED_PATH + 8], parent[EMBEDDED_PATH];
     snprintf(fresh, sizeof fresh, "%s.new", path);
     snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(path, '/') - path), path);
-    if (embedded_tree_remove(fresh) != 0 || strlen(fresh) >= EMBEDDED_PATH ||
+    if (embedded_tree_remove(fresh) != 0 || embedded_tree_remove(path) != 0 ||
+        strlen(fresh) >= EMBEDDED_PATH ||
         (place->account.drop && !embedded_may(&place->account, parent, X_OK)))
         return false;
     return data_initdb(job, place, programs, fresh) && embedded_tree_sync(fresh) == 0 &&
            rename(fresh, path) == 0;
+}
+
+/* Programs that tidy up caches delete file by file; what is missing would come to light as a server without a database. */
+static bool data_template_is_whole(const char *path)
+{
+    static const char *const parts[] = {
+        "PG_VERSION",        "postgresql.conf", "global/pg_control", "base/1/PG_VERSION",
+        "base/5/PG_VERSION", "pg_wal",          "pg_xact/0000"};
+    char file[EMBEDDED_PATH];
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!embedded_path(file, path, parts[i]) || access(file, F_OK) != 0)
+            return false;
+    return true;
 }
 
 /* The template's path, made when absent. false without failing the job: there can be no template here. */
@@ -132,14 +146,14 @@ static bool data_template(struct embedded_job *job, const struct embedded_place 
     char lock[EMBEDDED_PATH + 8];
     if (!data_template_path(place, programs, path))
         return false;
-    if (access(path, F_OK) == 0)
+    if (data_template_is_whole(path))
         return true;
     snprintf(lock, sizeof lock, "%s.lock", path);
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
     bool made = embedded_lock_wait(fd, LOCK_EX, job->until_ms) &&
-                (access(path, F_OK) == 0 || data_template_make(job, place, programs, path));
+                (data_template_is_whole(path) || data_template_make(job, place, programs, path));
     embedded_lock_drop(fd);
     return made;
 }
@@ -151,7 +165,7 @@ static bool data_fill(struct embedded_job *job, const struct embedded_place *pla
     if (data_template(job, place, programs, template)) {
         if (embedded_tree_copy(template, path, &place->account) == 0)
             return true;
-        embedded_tree_remove(path); /* a damaged or half deleted template; initdb makes do */
+        embedded_tree_remove(path); /* initdb makes do without a template */
     }
     return job->status == KEEP_OK && data_initdb(job, place, programs, path);
 }

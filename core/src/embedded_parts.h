@@ -164,6 +164,7 @@ struct supervisor_plan {
     const struct embedded_account *account;
     char *const *argv; /* of the server */
     char *const *environment;
+    const char *socket_lock; /* the file by which it claims its socket */
     int linger_ms;
     bool adopt; /* the server runs already and lost its supervisor */
 };

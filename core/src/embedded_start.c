@@ -144,11 +144,12 @@ static bool start_supervisor(const struct embedded_job *job, const struct embedd
                              const char *bin, const char *socket)
 {
     char postgres[EMBEDDED_PATH], data[EMBEDDED_PATH], directories[2 * EMBEDDED_SOCKET + 64],
-        port[32];
+        socket_lock[EMBEDDED_SOCKET + 32], port[32];
     char word_data[] = "-D", word[] = "-c",
          closed[] = "listen_addresses=", private[] = "unix_socket_permissions=0700",
          to_stderr[] = "log_destination=stderr", direct[] = "logging_collector=off";
     snprintf(port, sizeof port, "port=%d", EMBEDDED_PORT);
+    snprintf(socket_lock, sizeof socket_lock, "%s/.s.PGSQL.%d.lock", socket, EMBEDDED_PORT);
     start_quote(socket, directories, sizeof directories);
     if (!embedded_path(postgres, bin, "postgres") || !embedded_path(data, place->root, "data"))
         return false;
@@ -166,6 +167,7 @@ static bool start_supervisor(const struct embedded_job *job, const struct embedd
                                    .account = &place->account,
                                    .argv = argv,
                                    .environment = environment.entries,
+                                   .socket_lock = socket_lock,
                                    .linger_ms = place->linger_ms};
     return supervisor_spawn(&plan, job->until_ms);
 }

@@ -31,6 +31,8 @@ enum {
     SUPERVISOR_NAP_MS = 5,
 };
 
+static const char supervisor_server_lock[] = "data/postmaster.pid";
+
 struct supervisor {
     const struct supervisor_plan *plan;
     int users;
@@ -75,11 +77,11 @@ static bool supervisor_lock(int fd, int limit_ms)
     return true;
 }
 
-/* Reads the first number of the server's own lock file. 0: there is none. */
-static pid_t supervisor_read_pid(void)
+/* Reads the number at the head of one of the server's lock files. 0: there is none. */
+static pid_t supervisor_read_pid(const char *path)
 {
     char text[32];
-    int fd = open("data/postmaster.pid", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
     ssize_t size = read(fd, text, sizeof text);
@@ -108,14 +110,17 @@ static bool supervisor_works_here(pid_t pid)
 }
 #endif
 
-/* After a crash of the machine, or in a new container, the number in the server's lock file may belong to any process, and
- * PostgreSQL would refuse to start. That no process of the server lives is known from the lock "server". */
-static void supervisor_clear_stale(void)
+/* After a crash of the machine, or in a new container, the number in a lock file of the server may be that of any
+ * process, or of a dead one whom nobody buries, and PostgreSQL would refuse to start. That no process of the server lives
+ * is known from the lock "server", and for one that was started by hand, from where the process works. */
+static void supervisor_clear_stale(const char *path)
 {
 #ifdef __linux__
-    pid_t pid = supervisor_read_pid();
+    pid_t pid = supervisor_read_pid(path);
     if (pid > 0 && !supervisor_works_here(pid))
-        unlink("data/postmaster.pid");
+        unlink(path);
+#else
+    (void)path;
 #endif
 }
 
@@ -147,7 +152,8 @@ static bool supervisor_start_server(struct supervisor *supervisor)
     int lock = supervisor_open("server");
     if (lock < 0 || !supervisor_lock(lock, SUPERVISOR_REMAINS_MS))
         return false;
-    supervisor_clear_stale();
+    supervisor_clear_stale(supervisor_server_lock);
+    supervisor_clear_stale(supervisor->plan->socket_lock);
     supervisor->gone = false;
     supervisor->started_ms = embedded_now_ms();
     pid_t parent = getpid();
@@ -197,7 +203,8 @@ static bool supervisor_wait_gone(struct supervisor *supervisor, int limit_ms)
 /* Called with "users" held exclusively: newcomers wait until it is over. */
 static void supervisor_stop(struct supervisor *supervisor)
 {
-    pid_t pid = supervisor->server > 0 ? supervisor->server : supervisor_read_pid();
+    pid_t pid =
+        supervisor->server > 0 ? supervisor->server : supervisor_read_pid(supervisor_server_lock);
     static const struct {
         int signal;
         int limit_ms;
