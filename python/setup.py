@@ -1,6 +1,7 @@
 """Builds statekeep._core: SWIG's wrapper and the C core in one extension, linked with libpq and cJSON.
 
-The core's sources are found beside this folder in a checkout, and inside an sdist, into which packing copies them."""
+In a checkout the core's sources are found beside this folder, and SWIG runs. An sdist carries both the sources and the
+wrapper, made when it is packed, so that installing it takes no SWIG."""
 
 import pathlib
 import re
@@ -35,53 +36,52 @@ def flags(*packages):
     return tuple([word[2:] for word in words if word.startswith(option)] for option in ("-I", "-L", "-l"))
 
 
+def write_wrapper(path):
+    command = ["swig", "-python", "-noproxy", "-module", "_core", f"-I{ROOT / 'core/include'}"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(
+            [*command, "-outdir", str(path.parent), "-o", str(path), str(ROOT / "bindings/statekeep.i")], check=True
+        )
+    except OSError as error:
+        sys.exit(f"statekeep needs SWIG 4 (Debian: swig): {error}")
+
+
 class BuildCore(build_ext):
-    """Runs SWIG, and exports nothing but the module's entry: another copy of the core in the process stays apart."""
+    """Compiles, and exports nothing but the module's entry: another copy of the core in the process stays apart."""
 
     def build_extension(self, ext):
         include, library_dirs, libraries = flags("libpq", "libcjson")
         ext.include_dirs += [str(ROOT / "core/include"), *include]
         ext.library_dirs += library_dirs
         ext.libraries += libraries
-        work = pathlib.Path(self.build_temp)
-        work.mkdir(parents=True, exist_ok=True)
-        ext.sources = [self.wrapper(work), str(ROOT / "core/all.c")]
+        wrapper = ROOT / "core_wrap.c"
+        if not wrapper.exists():
+            wrapper = pathlib.Path(self.build_temp) / wrapper.name
+            write_wrapper(wrapper)
+        ext.sources = [str(wrapper), str(ROOT / "core/all.c")]
         ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden"]
-        ext.extra_link_args = self.exports(work)
+        ext.extra_link_args = self.exports()
         super().build_extension(ext)
 
-    def wrapper(self, work):
-        wrapper = work / "core_wrap.c"
-        command = ["swig", "-python", "-noproxy", "-module", "_core", "-I" + str(ROOT / "core/include")]
-        try:
-            subprocess.run(
-                [*command, "-outdir", str(work), "-o", str(wrapper), str(ROOT / "bindings/statekeep.i")], check=True
-            )
-        except OSError as error:
-            sys.exit(f"statekeep needs SWIG 4 (Debian: swig): {error}")
-        return str(wrapper)
-
-    def exports(self, work):
+    def exports(self):
         if sys.platform == "darwin":
             return ["-Wl,-exported_symbol,_PyInit__core"]
-        script = work / "exports.map"
+        script = pathlib.Path(self.build_temp) / "exports.map"
+        script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text("{ global: PyInit__core; local: *; };\n")
         return [f"-Wl,--version-script={script}", "-pthread"]
 
 
 class CarrySources(sdist):
-    """Copies what the extension is built from into the archive."""
+    """Puts what the extension is built from into the archive."""
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
-        carried = pathlib.Path(base_dir) / "source"
-        for kept in ("core/all.c", "core/include", "core/src", "bindings", "LICENSE"):
-            target = carried / kept
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (ROOT / kept).is_dir():
-                shutil.copytree(ROOT / kept, target, ignore=shutil.ignore_patterns("*.go", "ruby.i"))
-            else:
-                shutil.copy2(ROOT / kept, target)
+        carried = pathlib.Path(base_dir) / CARRIED.name
+        shutil.copytree(ROOT / "core", carried / "core", ignore=shutil.ignore_patterns("*.go", "cli"))
+        shutil.copy2(ROOT / "LICENSE", base_dir)
+        write_wrapper(carried / "core_wrap.c")
 
 
 setup(

@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import warnings
-from asyncio import get_running_loop
+from asyncio import _get_running_loop, get_running_loop
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
@@ -67,8 +67,10 @@ class _Calls:
         self._stop_watching = _watch(self.loop, _core.keep_fd(self.handle), self.step)
 
     def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> _Call:
-        if get_running_loop() is not self.loop:
-            raise RuntimeError("the store belongs to another event loop; open one in this loop")
+        if (
+            _get_running_loop() is not self.loop and self._owner == os.getpid()
+        ):  # a forked child hears it from the engine
+            raise RuntimeError("the store belongs to another event loop or thread; open one here")
         future = _Call(loop=self.loop)
         future.calls = self
         future.ticket = 0

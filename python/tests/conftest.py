@@ -15,7 +15,7 @@ import statekeep
 def dsn():
     """A server with the tables set up: STATEKEEP_TEST_DSN, else an embedded one for the session."""
     given = os.environ.get("STATEKEEP_TEST_DSN")
-    directory = None if given else tempfile.mkdtemp(prefix="statekeep-")
+    directory = None if given else tempfile.mkdtemp(prefix="statekeep-python-")
     dsn = given or f"embedded:{directory}?linger_ms=0"
     with statekeep.open(dsn) as store:
         store.call("state.setup")

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import os
 import random
 import threading
 
@@ -209,11 +210,39 @@ def test_another_loop_or_thread_is_told_so(run, dsn):
             thread = threading.Thread(target=lambda: asyncio.run(elsewhere(store)))
             thread.start()
             await asyncio.to_thread(thread.join)
-            with pytest.raises(RuntimeError, match="no running event loop"):
+            with pytest.raises(RuntimeError, match="another event loop or thread"):
                 await asyncio.to_thread(store.admin.ping)
 
     run(main())
-    assert refused == ["the store belongs to another event loop; open one in this loop"]
+    assert refused == ["the store belongs to another event loop or thread; open one here"]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_told_so_and_opens_its_own(run, dsn, agent):
+    async def child(store):
+        with pytest.raises(statekeep.Forked):
+            await store.state.load(agent, "s")
+        await store.close()
+        async with statekeep.connect(dsn) as own:
+            assert await own.state.load(agent, "s") == 1
+
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            await store.state.save(agent, "s", 1)
+            process = os.fork()
+            if process == 0:
+                code = 1
+                try:
+                    asyncio._set_running_loop(None)
+                    asyncio.run(child(store))
+                    code = 0
+                finally:
+                    os._exit(code)
+            assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+            assert await store.state.load(agent, "s") == 1
+            assert (await store.admin.stats())["connections"]["lost"] == 0
+
+    run(main())
 
 
 def test_a_loop_that_cannot_watch_descriptors(dsn, agent):
