@@ -1,0 +1,576 @@
+/* The simulated server: sessions that run one transaction for each Sync, prepared statements (through a pooler: of any
+ * backend), lock waits, outages, and every way in which an answer can go missing. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATEMENTS = 64, /* prepared on one backend */
+    POOL = 3,
+    MESSAGES = 8,
+    LOOK_US = 20000, /* how often the world may strike an idle session, or the server itself */
+};
+
+/* What becomes of one transaction. */
+enum fate {
+    FATE_GOOD,
+    FATE_REQUEST_LOST,     /* never arrives */
+    FATE_ENDED_BEFORE,     /* the session is terminated before it runs */
+    FATE_ENDED_BETWEEN,    /* terminated when the query has answered and nothing is committed yet */
+    FATE_CRASH_BETWEEN,    /* the same without a word */
+    FATE_POOLER_BEFORE,    /* a pooler says the server's words, and nothing was committed */
+    FATE_POOLER_AFTER,     /* the same, but it was */
+    FATE_ANSWER_LOST,      /* committed, and not a word arrives */
+    FATE_SYNC_LOST,        /* committed, and all but the last word arrives */
+    FATE_GHOST,            /* the link breaks now, and the session goes on for a while */
+    FATE_LINK_FAULTS,      /* how many there are up to here */
+    FATE_SERIALIZATION,
+    FATE_DEADLOCK,
+    FATE_ODD,
+    FATE_TIMEOUT,
+    FATE_SILENT,
+};
+
+struct backend {
+    char names[STATEMENTS][64];
+    int count;
+};
+
+struct session {
+    struct session *next;
+    struct pg_conn *link; /* NULL: nobody listens any more */
+    struct command *first, *last;
+    bool working, silent;
+    int64_t at_us;      /* working: when it goes on */
+    int64_t blocked_us; /* since when it waits for a lock; 0: it does not */
+    int64_t look_us;
+    int lock_ms; /* 0: waits for ever */
+    enum fate fate;
+    struct backend own, *backend;
+};
+
+struct answer {
+    enum message_kind kind[MESSAGES];
+    PGresult *result[MESSAGES];
+    int count;
+    struct command *query; /* takes effect at commit; NULL when it failed */
+    bool failed;
+};
+
+static struct session *sessions;
+static struct backend pool[POOL];
+static int64_t down_until_us, starting_until_us, read_only_until_us, outage_look_us;
+
+static bool strike(int per_thousand)
+{
+    return !world.healthy && random_chance(per_thousand);
+}
+
+/* ---- who is let in */
+
+static bool refuse(struct refusal *refusal, const char *sqlstate, const char *message)
+{
+    *refusal = (struct refusal){sqlstate, message, false};
+    return false;
+}
+
+static bool refuse_at_random(struct refusal *refusal)
+{
+    static const char refused[] = "Connection refused\n\tIs the server running locally and accepting connections on "
+                                  "that socket?";
+    switch (random_between(0, 3)) {
+    case 0:
+        refuse(refusal, NULL, refused);
+        refusal->silent = true;
+        return false;
+    case 1:
+        return refuse(refusal, NULL, refused);
+    case 2:
+        return refuse(refusal, "53300", "sorry, too many clients already");
+    default:
+        return refuse(refusal, "57P03", "the database system is starting up");
+    }
+}
+
+bool server_accepts(const char *settings, struct refusal *refusal)
+{
+    int count = 0;
+    for (struct session *session = sessions; session; session = session->next)
+        count++;
+    if (world.now_us < down_until_us)
+        return refuse(refusal, NULL, "Connection refused\n\tIs the server running locally?");
+    if (world.now_us < starting_until_us)
+        return refuse(refusal, "57P03", "the database system is starting up");
+    if (strike(world.knobs.connect_fault))
+        return refuse_at_random(refusal);
+    if (!world.healthy && count >= world.knobs.backends)
+        return refuse(refusal, "53300", "sorry, too many clients already");
+    if (world.knobs.pooler && settings && *settings) {
+        *refusal = (struct refusal){"08P01", "unsupported startup parameter: options", false};
+        return false;
+    }
+    return true;
+}
+
+struct session *server_open(struct pg_conn *link, const char *settings)
+{
+    struct session *session = calloc(1, sizeof *session);
+    const char *lock = settings ? strstr(settings, "lock_timeout=") : NULL;
+    session->link = link;
+    session->lock_ms = lock ? atoi(lock + strlen("lock_timeout=")) : 0;
+    session->look_us = world.now_us + random_between(1, LOOK_US);
+    session->backend = &session->own;
+    session->next = sessions;
+    sessions = session;
+    return session;
+}
+
+static void drop_commands(struct session *session)
+{
+    while (session->first) {
+        struct command *command = session->first;
+        session->first = command->next;
+        command_free(command);
+    }
+    session->last = NULL;
+}
+
+static void session_free(struct session *session)
+{
+    struct session **at = &sessions;
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
+    drop_commands(session);
+    free(session);
+}
+
+static void session_cut(struct session *session, bool reset)
+{
+    if (session->link) {
+        link_lose_unsent(session->link);
+        link_cut(session->link, reset);
+    }
+    session->link = NULL;
+}
+
+/* ---- a transaction */
+
+static bool whole(const struct session *session)
+{
+    for (const struct command *command = session->first; command; command = command->next)
+        if (command->kind == COMMAND_SYNC)
+            return true;
+    return false;
+}
+
+static enum fate fate_draw(void)
+{
+    if (strike(world.knobs.link_fault))
+        return (enum fate)random_between(FATE_REQUEST_LOST, FATE_LINK_FAULTS - 1);
+    if (strike(world.knobs.retry_error))
+        return random_chance(500) ? FATE_SERIALIZATION : FATE_DEADLOCK;
+    if (strike(world.knobs.odd_error))
+        return FATE_ODD;
+    if (strike(world.knobs.lock / 4))
+        return FATE_TIMEOUT;
+    return strike(world.knobs.stall) ? FATE_SILENT : FATE_GOOD;
+}
+
+static void session_begin(struct session *session)
+{
+    if (session->working || session->silent || !whole(session))
+        return;
+    session->working = true;
+    session->blocked_us = 0;
+    session->fate = fate_draw();
+    session->at_us = world.now_us + random_between(1, world.knobs.service_us);
+}
+
+void server_receive(struct session *session, struct command *command)
+{
+    if (session->last)
+        session->last->next = command;
+    else
+        session->first = command;
+    session->last = command;
+    session_begin(session);
+}
+
+void server_close(struct session *session)
+{
+    session->link = NULL;
+    if (!session->working)
+        session_free(session);
+}
+
+static bool backend_knows(const struct backend *backend, const char *name)
+{
+    for (int i = 0; i < backend->count; i++)
+        if (strcmp(backend->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void answer_add(struct answer *answer, enum message_kind kind, PGresult *result)
+{
+    if (answer->count == MESSAGES)
+        world_fail("one Sync has more than %d commands", MESSAGES);
+    answer->kind[answer->count] = kind;
+    answer->result[answer->count++] = result;
+    answer->failed = answer->failed || kind == MESSAGE_ERROR;
+}
+
+static void answer_error(struct answer *answer, const char *sqlstate, const char *message)
+{
+    answer_add(answer, MESSAGE_ERROR, result_error("ERROR", sqlstate, message, "exec_simple"));
+}
+
+/* What PostgreSQL has against a batch of documents; NULL: nothing. */
+static const char *documents_fault(const struct command *query, const char **message)
+{
+    for (int i = 0; i < query->count; i++) {
+        const struct item *item = &query->items[i];
+        for (int j = 0; j < i; j++)
+            if (query->items[j].key == item->key)
+                world_fail("a batch of saves names one key twice");
+        size_t size = item->sizes[2];
+        if (size < 2 || item->args[2][0] != '{' || item->args[2][size - 1] != '}') {
+            *message = "invalid input syntax for type json";
+            return "22P02";
+        }
+        if (strstr(item->args[2], "\\u0000")) {
+            *message = "unsupported Unicode escape sequence";
+            return "22P05";
+        }
+    }
+    return NULL;
+}
+
+static PGresult *query_rows(const struct command *query)
+{
+    const char *name = query->spec->name;
+    PGresult *rows;
+    if (strcmp(name, "state.load") == 0 || strcmp(name, "state.list") == 0) {
+        bool load = strcmp(name, "state.load") == 0;
+        rows = result_new(PGRES_TUPLES_OK, query->array ? 2 : 1);
+        result_column(rows, 0, "n", 20);
+        result_column(rows, query->array, load ? "state" : "session_id", load ? 3802 : 25);
+        for (int i = 0; i < query->count; i++)
+            (load ? table_load : table_list)(rows, query->array ? i + 1 : 0, &query->items[i]);
+        for (int i = rows->rows - 1; load && i > 0; i--)
+            result_swap_rows(rows, i, (int)random_between(0, i));
+    } else if (strcmp(name, "state.count") == 0) {
+        rows = result_new(PGRES_TUPLES_OK, 1);
+        result_column(rows, 0, "count", 20);
+        table_count(rows);
+    } else if (strcmp(name, "admin.ping") == 0) {
+        rows = result_new(PGRES_TUPLES_OK, 1);
+        result_column(rows, 0, "ping", 23);
+        result_put(rows, result_row(rows), 0, "1");
+    } else if (query->spec->writes) {
+        rows = result_new(PGRES_COMMAND_OK, 0);
+    } else {
+        world_fail("the simulated server cannot do %s", name);
+    }
+    return rows;
+}
+
+static void run_query(struct session *session, struct command *query, struct answer *answer)
+{
+    const char *message = NULL, *sqlstate = NULL;
+    if (query->name[0] && !backend_knows(session->backend, query->name)) {
+        answer_error(answer, "26000", "prepared statement does not exist");
+        return;
+    }
+    if (query->spec->writes && world.now_us < read_only_until_us) {
+        answer_error(answer, "25006", "cannot execute INSERT in a read-only transaction");
+        return;
+    }
+    if (strcmp(query->spec->name, "state.save") == 0)
+        sqlstate = documents_fault(query, &message);
+    if (!sqlstate && session->fate == FATE_SERIALIZATION) {
+        sqlstate = "40001";
+        message = "could not serialize access due to concurrent update";
+    } else if (!sqlstate && session->fate == FATE_DEADLOCK) {
+        sqlstate = "40P01";
+        message = "deadlock detected";
+    } else if (!sqlstate && session->fate == FATE_ODD) {
+        sqlstate = random_chance(500) ? "XX000" : "53200";
+        message = "something odd happened";
+    } else if (!sqlstate && session->fate == FATE_TIMEOUT) {
+        sqlstate = "57014";
+        message = "canceling statement due to statement timeout";
+    }
+    if (sqlstate) {
+        answer_error(answer, sqlstate, message);
+        return;
+    }
+    answer_add(answer, MESSAGE_RESULT, query_rows(query));
+    answer->query = query;
+}
+
+static void run_command(struct session *session, struct command *command, struct answer *answer)
+{
+    struct backend *backend = session->backend;
+    PGresult *row;
+    switch (command->kind) {
+    case COMMAND_PREPARE:
+        if (backend_knows(backend, command->name)) {
+            answer_error(answer, "42P05", "prepared statement already exists");
+            return;
+        }
+        if (backend->count == STATEMENTS)
+            world_fail("more than %d statements are prepared on one session", STATEMENTS);
+        memcpy(backend->names[backend->count++], command->name, sizeof command->name);
+        answer_add(answer, MESSAGE_PARSED, NULL);
+        return;
+    case COMMAND_SETTING:
+        row = result_new(PGRES_TUPLES_OK, 1);
+        result_column(row, 0, "set_config", 25);
+        result_put(row, result_row(row), 0, "%dms", command->lock_ms);
+        answer_add(answer, MESSAGE_RESULT, row);
+        return;
+    case COMMAND_QUERY:
+        run_query(session, command, answer);
+        return;
+    case COMMAND_SYNC:
+        return;
+    }
+}
+
+/* Until when a foreign session holds a row that the transaction writes, and how long the transaction waits for it. */
+static int64_t locked_until(const struct session *session, int *lock_ms)
+{
+    int64_t until_us = 0;
+    *lock_ms = session->lock_ms;
+    for (const struct command *command = session->first; command->kind != COMMAND_SYNC; command = command->next) {
+        if (command->kind == COMMAND_SETTING)
+            *lock_ms = command->lock_ms;
+        for (int i = 0; command->kind == COMMAND_QUERY && command->spec->writes && i < command->count; i++) {
+            int key = command->items[i].key;
+            if (key >= 0 && table_locked_until(key) > until_us)
+                until_us = table_locked_until(key);
+        }
+    }
+    return until_us;
+}
+
+/* Whether the transaction has to wait on; else *timed_out tells whether it waited too long. */
+static bool blocked(struct session *session, bool *timed_out)
+{
+    int lock_ms;
+    int64_t until_us = locked_until(session, &lock_ms);
+    *timed_out = false;
+    if (until_us <= world.now_us)
+        return false;
+    if (!session->blocked_us)
+        session->blocked_us = world.now_us;
+    int64_t limit_us = lock_ms > 0 ? session->blocked_us + (int64_t)lock_ms * 1000 : NEVER;
+    *timed_out = limit_us <= world.now_us;
+    session->at_us = limit_us < until_us ? limit_us : until_us;
+    return !*timed_out;
+}
+
+static void commit(struct session *session, struct answer *answer)
+{
+    struct command *query = answer->query;
+    bool save = query && strcmp(query->spec->name, "state.save") == 0;
+    bool delete = query && strcmp(query->spec->name, "state.delete") == 0;
+    for (int i = 0; (save || delete) && i < query->count; i++)
+        (save ? table_save : table_delete)(&query->items[i], !session->link);
+}
+
+static void say_end(struct session *session, bool server_itself)
+{
+    if (!session->link)
+        return;
+    PGresult *words = result_error("FATAL", "57P01", "terminating connection due to administrator command",
+                                   server_itself ? "ProcessInterrupts" : NULL);
+    link_deliver(session->link, MESSAGE_ERROR, words);
+}
+
+/* Sends the answer as far as the transaction's fate lets it. */
+static void send_answer(struct session *session, struct answer *answer)
+{
+    enum fate fate = session->fate;
+    bool words = fate != FATE_ANSWER_LOST && fate != FATE_POOLER_BEFORE && fate != FATE_POOLER_AFTER;
+    for (int i = 0; i < answer->count; i++) {
+        if (session->link && words)
+            link_deliver(session->link, answer->kind[i], answer->result[i]);
+        else if (answer->result[i])
+            result_free(answer->result[i]);
+    }
+    if (fate == FATE_ENDED_BETWEEN || fate == FATE_POOLER_BEFORE || fate == FATE_POOLER_AFTER)
+        say_end(session, fate == FATE_ENDED_BETWEEN);
+    if (fate > FATE_REQUEST_LOST && fate < FATE_LINK_FAULTS)
+        session_cut(session, random_chance(300));
+    else if (session->link)
+        link_deliver(session->link, MESSAGE_READY, NULL);
+}
+
+static void transaction_run(struct session *session, bool timed_out)
+{
+    static const char lock_message[] = "canceling statement due to lock timeout";
+    struct answer answer = {0};
+    if (world.knobs.pooler)
+        session->backend = &pool[random_between(0, POOL - 1)];
+    for (;;) {
+        struct command *command = session->first;
+        if (timed_out && command->kind == COMMAND_QUERY && !answer.failed)
+            answer_error(&answer, "55P03", lock_message);
+        else if (!answer.failed)
+            run_command(session, command, &answer);
+        bool last = command->kind == COMMAND_SYNC;
+        if (last && !answer.failed && session->fate != FATE_ENDED_BETWEEN && session->fate != FATE_CRASH_BETWEEN &&
+            session->fate != FATE_POOLER_BEFORE)
+            commit(session, &answer);
+        if (last)
+            break;
+        session->first = command->next;
+        if (command != answer.query)
+            command_free(command);
+    }
+    struct command *sync = session->first;
+    session->first = sync->next;
+    if (!session->first)
+        session->last = NULL;
+    command_free(sync);
+    if (answer.query)
+        command_free(answer.query);
+    send_answer(session, &answer);
+}
+
+/* true when the session is gone. */
+static bool session_strike_down(struct session *session)
+{
+    bool words = session->fate == FATE_ENDED_BEFORE;
+    if (words)
+        say_end(session, true);
+    session_cut(session, !words && random_chance(500));
+    session_free(session);
+    return true;
+}
+
+static bool session_go_on(struct session *session)
+{
+    bool timed_out;
+    if (session->fate == FATE_REQUEST_LOST || session->fate == FATE_ENDED_BEFORE)
+        return session_strike_down(session);
+    if (session->fate == FATE_SILENT) {
+        session->silent = true;
+        session->at_us = NEVER;
+        return false;
+    }
+    if (session->fate == FATE_GHOST) {
+        session_cut(session, random_chance(500));
+        session->fate = FATE_GOOD;
+        session->at_us = world.now_us + random_between(1, 50000);
+        return false;
+    }
+    if (blocked(session, &timed_out))
+        return false;
+    session->working = false;
+    session->blocked_us = 0;
+    transaction_run(session, timed_out);
+    session_begin(session);
+    if (!session->link && !session->working) {
+        session_free(session);
+        return true;
+    }
+    return false;
+}
+
+/* ---- trouble */
+
+static void session_end_at_random(struct session *session)
+{
+    int way = (int)random_between(0, 2);
+    if (way == 0)
+        say_end(session, true);
+    session_cut(session, way == 1);
+    session_free(session);
+}
+
+static void server_go_down(void)
+{
+    if (random_chance(400)) {
+        read_only_until_us = world.now_us + random_between(1, 500000);
+        world_trace("the server is read-only for a while");
+        return;
+    }
+    down_until_us = world.now_us + random_between(1, random_chance(200) ? 8000000 : 300000);
+    starting_until_us = down_until_us + random_between(0, 200000);
+    world_trace("the server goes down for a while");
+    while (sessions)
+        session_end_at_random(sessions);
+}
+
+static void trouble(void)
+{
+    if (world.knobs.outage && world.now_us >= outage_look_us) {
+        outage_look_us = world.now_us + LOOK_US;
+        if (random_chance(world.knobs.outage))
+            server_go_down();
+    }
+    for (struct session *session = sessions, *next; session; session = next) {
+        next = session->next;
+        if (world.now_us < session->look_us)
+            continue;
+        session->look_us = world.now_us + LOOK_US;
+        if (session->link && random_chance(world.knobs.idle_fault)) {
+            world_trace("the session of link %d is ended", link_number(session->link));
+            session_end_at_random(session);
+        }
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t server_next_event(void)
+{
+    int64_t next = !world.healthy && world.knobs.outage ? outage_look_us : NEVER;
+    for (const struct session *session = sessions; session; session = session->next) {
+        if (session->working)
+            next = earlier(next, session->at_us);
+        if (!world.healthy && world.knobs.idle_fault)
+            next = earlier(next, session->look_us);
+    }
+    return next;
+}
+
+void server_run(void)
+{
+    for (struct session *session = sessions, *next; session; session = next) {
+        next = session->next;
+        if (session->working && session->at_us <= world.now_us)
+            session_go_on(session);
+    }
+    if (!world.healthy)
+        trouble();
+}
+
+void server_heal(void)
+{
+    down_until_us = starting_until_us = read_only_until_us = 0;
+    for (struct session *session = sessions, *next; session; session = next) {
+        next = session->next;
+        if (!session->silent && session->fate != FATE_SILENT)
+            continue;
+        session_cut(session, true);
+        session_free(session);
+    }
+}
+
+void server_reset(void)
+{
+    while (sessions)
+        session_free(sessions);
+    memset(pool, 0, sizeof pool);
+    down_until_us = starting_until_us = read_only_until_us = outage_look_us = 0;
+}

@@ -1,0 +1,277 @@
+/* The simulated world that the shipping engine runs in: one clock, one network, one server, one allocator, all moved by
+ * one stream of random numbers, so that a seed is a history and replays.
+ *
+ *   world.c     chance, clock, memory, threads, tracing, failing; puts the world into keep_io
+ *   readiness.c struct watch: what is ready follows from the links
+ *   link.c      PGconn: libpq's client side as libpq 15 behaves, over a simulated socket
+ *   result.c    PGresult
+ *   command.c   what was sent, decoded from libpq's parameters
+ *   server.c    sessions, transactions, a pooler, and everything that goes wrong there
+ *   table.c     the rows, the foreign locks and who saw what
+ *   oracle.c    every call's fate, and the invariants
+ *   verdict.c   the order of all calls, in hindsight
+ *   history.c   one history: what the host does
+ *
+ * One history runs at a time, on one thread. */
+#ifndef SIM_H
+#define SIM_H
+
+#include "catalog.h"
+#include "io.h"
+#include "statekeep.h"
+
+#include <stdnoreturn.h>
+
+#define NEVER INT64_MAX
+
+enum {
+    AGENTS = 3,
+    SESSIONS = 8,
+    KEYS = AGENTS * SESSIONS,
+    PARAMS = 4, /* arguments of the operations that the simulated server knows */
+    CALLS = 2048,
+};
+
+/* What may go wrong in a history, and how the network behaves. Chances are per thousand. */
+struct knobs {
+    bool pooler; /* transactions land on any backend; `options` is refused at start-up */
+    bool tls;
+    int latency_us;     /* at most, one way */
+    int service_us;     /* at most, for one transaction */
+    size_t socket_size; /* bytes a socket's send buffer takes */
+    int backends;       /* most sessions the server gives */
+    int connect_fault;
+    int link_fault;  /* of one transaction: lost before or after it took effect */
+    int idle_fault;  /* of one session in one interval */
+    int retry_error; /* 40001, 40P01 */
+    int odd_error;   /* 53200, XX000 */
+    int lock;        /* a foreign session locks a key */
+    int stall;       /* the server falls silent on a link */
+    int outage;      /* the server goes down for a while; or turns read-only */
+    int refuse_memory;
+    int late_thread;
+};
+
+struct world {
+    uint64_t seed;
+    uint64_t chance;
+    int64_t now_us;
+    uint64_t order;   /* numbers whatever happens, to say what came first */
+    uint64_t changes; /* grows whenever something moved: an engine that steps without it is spinning */
+    struct knobs knobs;
+    bool trace;
+    bool healthy;     /* nothing goes wrong any more */
+    long refuse_from, refuse_to; /* the numbers of the allocations that fail, for the out-of-memory tests; 0: none */
+    long allocations;
+};
+
+extern struct world world;
+
+/* ---- world.c */
+void world_install(void); /* into keep_io */
+void world_begin(uint64_t seed, bool trace);
+/* After keep_free(): everything the engine took from the world must be back. */
+void world_check_returned(void);
+void world_end(void);
+void world_heal(void);
+bool world_faulty(void); /* whether anything can go wrong in this history but bad arguments */
+bool world_refuses_memory(void);
+noreturn void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int64_t world_next_event(void); /* NEVER when nothing will happen by itself */
+void world_run_to(int64_t at_us);
+uint64_t random_bits(void);
+int64_t random_between(int64_t low, int64_t high); /* both included */
+bool random_chance(int per_thousand);
+/* Where world_fail() goes: runs `history` and says whether it came back by itself. */
+bool world_guard(void (*history)(void));
+
+/* ---- readiness.c */
+bool readiness_now(void); /* whether the store's descriptor is readable */
+int64_t readiness_timer(void);
+bool readiness_open(void);
+void readiness_install(void);
+bool readiness_registered(uint64_t socket);
+void readiness_reset(void);
+
+/* ---- result.c */
+struct cell {
+    char *text; /* NULL: SQL null */
+    int size;
+};
+struct pg_result {
+    ExecStatusType status;
+    bool handed_out; /* libpq's caller has to clear it */
+    int rows, columns;
+    const char *names[PARAMS];
+    Oid types[PARAMS];
+    struct cell *cells;
+    char sqlstate[6];
+    const char *severity; /* NULL: not the server's words */
+    const char *message, *detail, *function;
+};
+PGresult *result_new(ExecStatusType status, int columns);
+PGresult *result_error(const char *severity, const char *sqlstate, const char *message, const char *function);
+void result_column(PGresult *result, int column, const char *name, Oid type);
+int result_row(PGresult *result); /* appends one; its number */
+void result_put(PGresult *result, int row, int column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void result_swap_rows(PGresult *result, int a, int b);
+void result_free(PGresult *result);
+void result_install(void);
+long results_handed_out(void);
+void results_reset(void);
+
+/* ---- command.c */
+enum command_kind { COMMAND_SETTING, COMMAND_PREPARE, COMMAND_QUERY, COMMAND_SYNC };
+struct item {
+    char *args[PARAMS]; /* NULL: SQL null */
+    size_t sizes[PARAMS];
+    int key; /* -1: none */
+};
+struct command {
+    enum command_kind kind;
+    struct command *next;
+    size_t size;  /* bytes on the wire */
+    uint64_t end; /* where its last byte is in the stream */
+    const struct statement_spec *spec;
+    bool array;    /* the form for many calls: arrays in, a first column `n` out */
+    char name[64]; /* of the prepared statement; "" is the unnamed one */
+    int lock_ms;   /* COMMAND_SETTING */
+    struct item *items;
+    int count;
+};
+struct command *command_prepare(const char *name, const char *sql);
+struct command *command_query(const char *name, const char *sql, int count, const char *const *values,
+                              const int *sizes, const int *formats);
+struct command *command_sync(void);
+void command_free(struct command *command);
+void command_reset(void);
+
+/* ---- link.c */
+struct session;
+enum message_kind { MESSAGE_PARSED, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_READY };
+void link_install(void);
+void link_reset(void);
+int link_count(void);         /* not finished by the engine */
+struct pg_conn *link_by_fd(int fd);
+uint64_t link_socket(const struct pg_conn *link); /* one number for each socket there ever was */
+int link_number(const struct pg_conn *link);
+unsigned link_ready(const struct pg_conn *link);
+int64_t link_next_event(void);
+void link_run(void); /* whatever is due now */
+/* The server's side. `result` becomes the link's; NULL for PARSED and READY. */
+void link_deliver(struct pg_conn *link, enum message_kind kind, PGresult *result);
+void link_cut(struct pg_conn *link, bool reset); /* the end arrives after what was delivered */
+void link_lose_unsent(struct pg_conn *link);
+/* Whether the engine holds it and has not met its end yet. */
+bool link_known(const struct pg_conn *link);
+/* Whether another link than `link` has a statement under way that names the key. */
+bool link_key_elsewhere(const struct pg_conn *link, int key);
+
+/* ---- server.c */
+struct refusal {
+    const char *sqlstate; /* NULL: the socket itself refuses */
+    const char *message;
+    bool silent; /* never an answer */
+};
+void server_reset(void);
+void server_heal(void);
+/* Whether a connection with these start-up settings (NULL: none) is served; if not, why. */
+bool server_accepts(const char *settings, struct refusal *refusal);
+struct session *server_open(struct pg_conn *link, const char *settings);
+void server_receive(struct session *session, struct command *command);
+void server_close(struct session *session); /* the client is gone; what it sent may still be done */
+int64_t server_next_event(void);
+void server_run(void);
+
+/* ---- table.c */
+struct call;
+void table_reset(void);
+int64_t table_locked_until(int key); /* 0: free */
+void table_lock(int key, int64_t until_us);
+void table_unlock_all(void);
+/* A committed item; `ghost`: the client no longer listens. */
+void table_save(const struct item *item, bool ghost);
+void table_delete(const struct item *item, bool ghost);
+/* Rows of the item; with a `number` (from 1) they begin with it. */
+void table_load(PGresult *rows, int number, const struct item *item);
+void table_list(PGresult *rows, int number, const struct item *item);
+void table_count(PGresult *rows);
+int key_of(const char *agent, const char *session); /* world_fail() for a name nobody submitted */
+void key_names(int key, const char **agent, const char **session);
+struct call *table_current(int key); /* whose document is stored; NULL: none */
+uint64_t table_current_order(int key);
+bool table_ghost_touched(int key);
+
+/* What the table showed to one item of a statement. */
+struct sight {
+    char kind; /* 'l'oad, 'i' list, 'c'ount, 'd'elete */
+    int key;   /* of a list: its agent */
+    uint64_t order;
+    int64_t at_us;
+    struct call *saw; /* of a load: whose document; NULL: none */
+    char *text;       /* of a list and a count: the answer as JSON */
+    bool ghost;       /* nobody listened */
+    bool used;        /* some call was given it */
+};
+int sight_count(void);
+struct sight *sight_at(int index);
+
+/* ---- oracle.c */
+struct limits {
+    int connections, queue, batch;
+    int64_t queue_bytes, batch_bytes;
+};
+enum call_kind { CALL_SAVE, CALL_LOAD, CALL_DELETE, CALL_LIST, CALL_COUNT, CALL_PING, CALL_BAD };
+struct call {
+    enum call_kind kind;
+    int number; /* from 1, in order of submission; a saved document carries it */
+    int key;    /* -1: none; of a list: its agent */
+    keep_op ticket;
+    bool shared;         /* a ticket without a slot */
+    bool at_once;        /* finished when keep_submit() came back */
+    bool faulty;         /* the server or the engine must refuse it */
+    bool cancelled;      /* by the host */
+    bool awaited;        /* its ticket was given to keep_wait() */
+    bool told;           /* keep_next() gave it */
+    bool released;       /* by the host */
+    bool lingers;        /* released, and its batch may still need it */
+    size_t bytes;        /* of its arguments */
+    char *document;      /* of a save, else NULL */
+    uint64_t submitted, done; /* world.order; 0: not yet */
+    int64_t done_us, deadline_us; /* deadline 0: none */
+    keep_status status;
+    char *answer;
+    uint64_t sent;    /* of a save: when its document first left */
+    uint64_t applied; /* of a save: when it was committed */
+    struct sight *sight; /* of a read that is OK */
+};
+void oracle_begin(const struct limits *limits);
+void oracle_end(void);
+/* To be filled in before keep_submit(). */
+struct call *oracle_new(enum call_kind kind, int key);
+int oracle_count(void);
+struct call *oracle_call(int number); /* NULL: there is none */
+struct call *oracle_by_ticket(keep_op ticket);
+int oracle_pending(void);
+struct call *oracle_pending_at(int index);
+bool call_writes(const struct call *call);
+struct call *call_superseder(const struct call *call);
+void oracle_sent(const struct pg_conn *link, const struct command *query);
+void oracle_saved(struct call *call);
+/* After keep_submit(). Like oracle_look(). */
+int oracle_submitted(keep_store *store, struct call *call, keep_op ticket);
+/* After each step of the engine: who finished, and whether rightly. Gives how many others than `own` did. */
+int oracle_look(keep_store *store, const struct call *own);
+void oracle_polled(int64_t at_us);
+void oracle_released(struct call *call);
+void oracle_closing(void);
+
+/* ---- verdict.c */
+void verdict(void);
+
+/* ---- history.c */
+void history_run(void);
+
+#endif

@@ -1,0 +1,152 @@
+/* What only hindsight shows: when every call is finished and the server has come to rest, whether the calls of each key
+ * took effect in the order of their submission. A key that a ghost wrote (a session whose client was gone) is judged
+ * mildly: nobody can order what an abandoned session still does. */
+#include "sim.h"
+
+#include <stddef.h>
+
+static bool may_have_happened(const struct call *call)
+{
+    return call->status == KEEP_OK || call->status == KEEP_UNKNOWN || call->status == KEEP_CANCELLED;
+}
+
+/* The save through which an OK save took effect: itself, or the one that superseded it. */
+static const struct call *effect_of(const struct call *save)
+{
+    return save->applied ? save : call_superseder(save);
+}
+
+/* A call between two saves has to see the first, so the second may not stand in for it. */
+static void superseded_rightly(const struct call *save)
+{
+    const struct call *effect = call_superseder(save);
+    for (int number = save->number + 1; !save->applied && number < effect->number; number++) {
+        const struct call *between = oracle_call(number);
+        if (between->key == save->key && between->kind == CALL_LOAD && between->status == KEEP_OK)
+            world_fail("call %d was superseded by call %d across the load %d", save->number, effect->number, number);
+    }
+}
+
+static bool delete_between(const struct call *save, const struct call *load)
+{
+    for (int number = save->number + 1; number < load->number; number++) {
+        const struct call *call = oracle_call(number);
+        if (call->kind == CALL_DELETE && call->key == save->key && may_have_happened(call))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the load can have had this sight; if not, `why` with the number of the call that says so. */
+static bool load_can_have_seen(const struct call *load, const struct sight *sight, const char **why, int *other)
+{
+    const struct call *saw = sight->saw;
+    *why = NULL;
+    for (int number = 1; number <= oracle_count() && !*why; number++) {
+        const struct call *call = oracle_call(number);
+        if (call->key != load->key || !call_writes(call))
+            continue;
+        bool before = number < load->number, save = call->kind == CALL_SAVE, done = call->status == KEEP_OK;
+        *other = number;
+        if (save && !before && call->applied && call->applied < sight->order)
+            *why = "was passed by the younger save";
+        else if (before && done && save && effect_of(call)->applied > sight->order)
+            *why = "did not wait for the save";
+        else if (before && done && !save && saw && saw->number < number)
+            *why = "saw what was removed by the delete";
+        else if (before && done && save && !saw && !delete_between(call, load))
+            *why = "saw nothing in spite of the save";
+    }
+    return !*why;
+}
+
+/* A document tells which sight it is; "nothing" may be any of those that showed nothing meanwhile. */
+static void load_saw_rightly(const struct call *load)
+{
+    const char *why = "was never shown anything; its own number is";
+    int other = load->number;
+    if (load->sight) {
+        if (!load_can_have_seen(load, load->sight, &why, &other))
+            world_fail("the load %d %s %d", load->number, why, other);
+        return;
+    }
+    for (int i = 0; i < sight_count(); i++) {
+        const struct sight *sight = sight_at(i);
+        if (sight->kind == 'l' && sight->key == load->key && !sight->saw && sight->order > load->submitted &&
+            sight->order < load->done && load_can_have_seen(load, sight, &why, &other))
+            return;
+    }
+    world_fail("the load %d %s %d", load->number, why, other);
+}
+
+/* Each committed delete must be some caller's, and each caller's must have been committed. */
+static void delete_happened(const struct call *call)
+{
+    for (int i = 0; i < sight_count(); i++) {
+        const struct sight *sight = sight_at(i);
+        if (sight->kind == 'd' && sight->key == call->key && sight->order > call->submitted &&
+            sight->order < call->done)
+            return;
+    }
+    world_fail("the delete %d of key %d is told OK and was never committed", call->number, call->key);
+}
+
+static void delete_was_asked(const struct sight *sight)
+{
+    for (int number = 1; number <= oracle_count(); number++) {
+        const struct call *call = oracle_call(number);
+        bool in_time = sight->order > call->submitted && (sight->order < call->done || call->status != KEEP_OK);
+        if (call->kind == CALL_DELETE && call->key == sight->key && may_have_happened(call) &&
+            (in_time || sight->ghost))
+            return;
+    }
+    world_fail("key %d was deleted, and every call that asked for it was told otherwise", sight->key);
+}
+
+/* The youngest write that was told OK decides what is stored, unless a younger one was left in doubt. */
+static void row_is_right(int key)
+{
+    const struct call *last = NULL, *stored = table_current(key);
+    bool doubtful_delete = false;
+    for (int number = 1; number <= oracle_count(); number++) {
+        const struct call *call = oracle_call(number);
+        if (call->key != key || !call_writes(call))
+            continue;
+        if (call->status == KEEP_OK) {
+            last = call;
+            doubtful_delete = false;
+        }
+        doubtful_delete = doubtful_delete || (call->kind == CALL_DELETE && may_have_happened(call));
+    }
+    if (!last)
+        return;
+    if (stored && stored->number < last->number)
+        world_fail("key %d holds call %d, and call %d came later and was told OK", key, stored->number, last->number);
+    if (!stored && last->kind == CALL_SAVE && !doubtful_delete)
+        world_fail("key %d holds nothing, and call %d was told OK", key, last->number);
+}
+
+void verdict(void)
+{
+    if (oracle_pending())
+        world_fail("call %d never ended", oracle_pending_at(0)->number);
+    for (int number = 1; number <= oracle_count(); number++) {
+        const struct call *call = oracle_call(number);
+        if (call->status != KEEP_OK || call->key < 0 || call->kind == CALL_LIST)
+            continue;
+        if (call->kind == CALL_DELETE)
+            delete_happened(call);
+        if (table_ghost_touched(call->key))
+            continue;
+        if (call->kind == CALL_SAVE)
+            superseded_rightly(call);
+        if (call->kind == CALL_LOAD)
+            load_saw_rightly(call);
+    }
+    for (int i = 0; i < sight_count(); i++)
+        if (sight_at(i)->kind == 'd')
+            delete_was_asked(sight_at(i));
+    for (int key = 0; key < KEYS; key++)
+        if (!table_ghost_touched(key))
+            row_is_right(key);
+}
