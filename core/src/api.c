@@ -75,12 +75,12 @@ static bool store_allocate(keep_store *store)
     store->statements = keep_alloc(NULL, statements * sizeof *store->statements);
     store->lanes = keep_alloc(NULL, statements * sizeof *store->lanes);
     store->buckets = keep_alloc(NULL, LIMIT_KEY_BUCKETS * sizeof(struct op *));
+    for (int i = 0; store->statements && i < catalog_count(); i++)
+        store->statements[i] = (struct statement){.spec = catalog_at(i), .index = i};
     if (!store->tables || !store->statements || !store->lanes || !store->buckets)
         return false;
     memset(store->lanes, 0, statements * sizeof *store->lanes);
     memset(store->buckets, 0, LIMIT_KEY_BUCKETS * sizeof(struct op *));
-    for (int i = 0; i < catalog_count(); i++)
-        store->statements[i] = (struct statement){.spec = catalog_at(i), .index = i};
     return true;
 }
 
