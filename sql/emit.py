@@ -52,6 +52,9 @@ One statement under `sql/ops/` (or, when it makes tables, `sql/migrations/`) bel
 -- fails: ABSENT no such session; CONFLICT another version
 -- engine: yes           answered by the engine: no statement and none of the five above
 -- A description of one or more lines.
+insert … ;
+-- single: why           below a batched statement: its form for one call, with plain parameters and without `n`
+insert … ;
 ```
 
 Several of these may share a line, two or more spaces apart. Lists are `jsonb` parameters, times `text` ones; the
@@ -152,9 +155,10 @@ def statement_source(op, symbol):
     def array(name, items):
         return f".{name} = {symbol}_{name}, .{name.removesuffix('s')}_count = {len(items)}" if items else ""
 
+    forms = [array(name, list(split_pieces(form))) for name, form in zip(("sql", "single"), op.forms())]
     fields = [
-        f".name = {literal(op.name)}", array("args", op.args), array("columns", op.columns), array("key", op.key),
-        *(array(name, list(split_pieces(form))) for name, form in zip(("sql", "single"), op.forms())), f".gives = {constant('GIVES', op.gives)}",
+        f".name = {literal(op.name)}", array("args", op.args), array("columns", op.columns), array("key", op.key), *forms,
+        f".gives = {constant('GIVES', op.gives)}",
         f".same_key = {constant('SAME_KEY', op.same_key)}", f".resend = {constant('RESEND', op.resend)}",
         f".resend_arg = {names.index('key') if op.resend == 'key' else -1}",
         *(f".{flag} = true" for flag in ("bare", "batch", "writes", "engine") if getattr(op, flag)),

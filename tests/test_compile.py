@@ -74,6 +74,18 @@ def test_a_mistake_is_named(old, new, complaint):
         parse(GOOD.replace(old, new, 1))
 
 
+def test_a_single_form_is_a_statement_of_its_own():
+    op = parse(GOOD + "-- single: quicker\nselect $1::text, $2::jsonb, $3::text;\n")
+    batched, alone = op.forms()
+    assert batched.batch and not alone.batch and batched.sql == parse(GOOD).sql
+    assert alone.sql == "select $1::text, $2::jsonb, $3::text"
+    assert [arg.parameter(alone.batch) for arg in alone.args] == ["text", "jsonb", "text"]
+    with pytest.raises(compiler.Mistake, match="declared"):
+        parse(GOOD + "-- single: quicker\nselect $1::text;\n")
+    with pytest.raises(compiler.Mistake, match="for what is batched"):
+        parse(GOOD.replace("batch: yes", "batch: no") + "-- single: quicker\nselect $1::text, $2::jsonb, $3::text;\n")
+
+
 def test_the_engines_own_operations_have_no_statement():
     text = "-- op: admin.thing\n-- args:\n-- gives: one thing\n-- engine: yes\n-- A thing.\n"
     assert parse(text).engine

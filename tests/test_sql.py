@@ -8,7 +8,8 @@ from psycopg import sql
 OPS = {op.name: op for op in compiler.read()}
 SETUPS = [op for op in OPS.values() if op.name.endswith(".setup")]
 INDEXES = [op for op in OPS.values() if op.name.endswith(".index")]
-STATEMENTS = [op for op in OPS.values() if not op.engine and not op.sql.startswith("do ")]
+FORMS = [form for op in OPS.values() for form in op.forms()]
+QUERIES = [form for form in FORMS if not form.sql.startswith("do ")]
 # Rows of every store's table: %s is the number of the last one.
 ROWS = {
     "agent_states": """insert into agent_states (agent_id, session_id, state)
@@ -82,7 +83,11 @@ def test_setup_needs_no_rights_on_tables_that_exist(server, database, migrated):
         migrated.execute("drop role data_only")
 
 
-@pytest.mark.parametrize("op", [op for op in OPS.values() if not op.engine], ids=lambda op: op.name)
+def form_name(op):
+    return op.name + (" alone" if not op.batch and OPS[op.name].batch else "")
+
+
+@pytest.mark.parametrize("op", FORMS, ids=form_name)
 def test_prepares_as_declared(migrated, op):
     compiler.prepare(migrated, op, {})
 
@@ -94,13 +99,13 @@ def test_prepares_with_any_table_name(server, database, table):
         connection.execute("create schema app")
         for op in SETUPS + INDEXES:
             connection.execute(op.text(tables))
-        for op in STATEMENTS:
+        for op in QUERIES:
             compiler.prepare(connection, op, tables)
 
 
 @pytest.mark.parametrize("op, state", [
-    pytest.param(op, state, id=f"{op.name}-{state}")
-    for op in STATEMENTS if op.name not in READS_WHOLE_TABLE
+    pytest.param(op, state, id=f"{form_name(op)}-{state}")
+    for op in QUERIES if op.name not in READS_WHOLE_TABLE
     for state in ("empty", "never analysed", "large") if state == "large" or op.name not in NEEDS_STATISTICS])
 def test_never_reads_a_whole_table(migrated, op, state):
     modes = ["force_generic_plan", "force_custom_plan"]
