@@ -127,6 +127,7 @@ keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms)
         op_set_state(store, op, OP_TAKEN);
     if (op->state == OP_TAKEN)
         return op->status;
+    pool_pump(store); /* what "hold" kept back has to leave before anybody sleeps */
     if (timeout_ms == 0)
         step(store, 0);
     op = op_find(store, ticket);
