@@ -202,7 +202,7 @@ enum failure batch_failed(struct conn *conn)
     struct range range = batch->ranges[batch->range_count - 1];
     const char *sqlstate = keep_io.PQresultErrorField(conn->failure, PG_DIAG_SQLSTATE);
     enum failure failure = sqlstate ? failure_of(sqlstate) : FAILURE_ITEM;
-    if (failure == FAILURE_PREPARED && !store->unnamed) {
+    if (failure == FAILURE_PREPARED && conn->named) {
         store->unnamed = true;
         return failure; /* the range is sent again, unnamed */
     }

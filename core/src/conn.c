@@ -224,12 +224,13 @@ static bool conn_send_query(struct conn *conn, const char *const *values, const 
     const struct form *form = conn->form;
     int count = conn->batch.statement->spec->arg_count;
     bool sent = true;
-    if (!conn->store->unnamed && !*conn_prepared(conn)) {
+    conn->named = !conn->store->unnamed;
+    if (conn->named && !*conn_prepared(conn)) {
         conn->steps[conn->step_count++] = STEP_PREPARE;
         sent = keep_io.PQsendPrepare(conn->link, form->name, form->sql, count, form->types) == 1;
     }
     conn->steps[conn->step_count++] = STEP_QUERY;
-    if (conn->store->unnamed)
+    if (!conn->named)
         return sent && keep_io.PQsendQueryParams(conn->link, form->sql, count, form->types, values, sizes, binary,
                                                  0) == 1;
     return sent && keep_io.PQsendQueryPrepared(conn->link, form->name, count, values, sizes, binary, 0) == 1;

@@ -181,6 +181,7 @@ struct conn {
     int step_count;
     int step;
     bool answered;    /* the query's own result came, without an error */
+    bool named;       /* the range went by a prepared statement's name */
     PGresult *rows;   /* of the query */
     PGresult *failure; /* the first error of the range */
     struct batch batch;
