@@ -124,12 +124,13 @@ static void pool_expire(keep_store *store, bool patient)
 {
     int64_t now_us = keep_io.now_us();
     int64_t patience_us = (int64_t)store->options.connect_ms * 1000;
+    const char *why = store->connect_error[0] ? store->connect_error : "no connection came up in time (\"connect_ms\")";
     for (int i = 0; i < catalog_count(); i++) {
         for (struct op *op = store->lanes[i].queue.first; op; op = store->lanes[i].queue.first) {
             int64_t since_us = op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
             if (patient && now_us - since_us < patience_us)
                 break;
-            op_finish_unreached(store, op, store->connect_error, store->connect_sqlstate);
+            op_finish_unreached(store, op, why, store->connect_sqlstate);
         }
     }
 }
@@ -198,7 +199,7 @@ void pool_timers(keep_store *store, int64_t now_us)
                 conn_lost(conn, "nobody waits for the answer any more", false);
         }
     }
-    if (store->connect_error[0] && !pool_up(store))
+    if (store->down_us && !pool_up(store))
         pool_expire(store, true);
 }
 
