@@ -79,16 +79,24 @@ static void wait_sleep(keep_store *store, struct waiter *waiter, int64_t wait_us
     pthread_cond_timedwait(&waiter->wake, &store->lock, &until);
 }
 
+/* Steps on a waiting caller's behalf. true when tickets are finished for a host that waits on keep_fd(): the step may
+ * have taken the wake-up that was meant for it, so it is called again, and is on its way. */
+static bool wait_step(keep_store *store, int timeout_ms)
+{
+    step(store, timeout_ms);
+    bool host_called = store->watched && store->done.count > 0;
+    if (host_called)
+        keep_io.watch_wake(store->watch);
+    return host_called;
+}
+
 static void wait_lead(keep_store *store, struct waiter *waiter, int64_t wait_us)
 {
     store->leading = true;
-    step(store, wait_us < 0 ? -1 : (int)((wait_us + 999) / 1000));
+    bool host_called = wait_step(store, wait_us < 0 ? -1 : (int)((wait_us + 999) / 1000));
     store->leading = false;
-    /* Tickets finished for a host that waits on keep_fd() keep it readable; that host is on its way. */
-    if (store->watched && store->done.count > 0) {
-        keep_io.watch_wake(store->watch);
+    if (host_called)
         wait_sleep(store, waiter, 1000);
-    }
 }
 
 /* Runs under the lock until the ticket is finished, `timeout_ms` is over, or somebody interrupts. */
@@ -129,7 +137,7 @@ keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms)
         return op->status;
     pool_pump(store); /* what "hold" kept back has to leave before anybody sleeps */
     if (timeout_ms == 0)
-        step(store, 0);
+        wait_step(store, 0);
     op = op_find(store, ticket);
     if (timeout_ms == 0 || !op)
         return !op ? KEEP_INVALID : op->state == OP_TAKEN ? op->status : KEEP_PENDING;
