@@ -233,6 +233,7 @@ static bool op_resendable(const struct op *op)
 static void op_lost(struct op *op, bool in_doubt, const char *why, const PGresult *failure)
 {
     keep_store *store = op->conn->store;
+    op->in_doubt = op->in_doubt || (in_doubt && op->statement->spec->writes);
     if (op_live(op) && in_doubt && !op_resendable(op)) {
         op_finish_error(store, op, KEEP_UNKNOWN, why, NULL, "link");
     } else if (op_live(op) && ++op->attempts >= LIMIT_ATTEMPTS) {

@@ -115,6 +115,7 @@ struct op {
     bool awaited;      /* belongs to keep_wait(): never in store->done */
     bool alone;        /* was blocked by a foreign lock: travels in a batch of its own */
     int attempts;      /* links that broke under it */
+    bool in_doubt;     /* a write that a broken link may have committed, and that is sent again */
 
     keep_text *args; /* in the arena */
     char *arena;

@@ -136,7 +136,7 @@ void op_free(keep_store *store, struct op *op)
     buffer_free(&op->result);
     op->fixed_result = NULL;
     op->arena_size = 0;
-    op->awaited = op->alone = false;
+    op->awaited = op->alone = op->in_doubt = false;
     op->attempts = 0;
     op->not_before_us = 0;
     op->waiter = NULL;
@@ -294,6 +294,12 @@ void error_json(struct buffer *out, keep_status status, const char *op, const ch
 static void op_end_error(keep_store *store, struct op *op, keep_status status, const char *message,
                          const char *sqlstate, const char *detail, const char *reason)
 {
+    bool never_stored = status == KEEP_DEADLINE || status == KEEP_UNAVAILABLE || status == KEEP_CLOSED ||
+                        status == KEEP_NO_MEMORY;
+    if (op->in_doubt && never_stored) {
+        status = KEEP_UNKNOWN;
+        reason = "link";
+    }
     buffer_free(&op->result);
     error_json(&op->result, status, op->statement->spec->name, message, sqlstate, detail, reason);
     /* Without memory for the words the status still stands. */
