@@ -165,6 +165,33 @@ static void batch_refuse(struct conn *conn, int at)
     op_leave_batch(conn->store, op);
 }
 
+static bool batch_joined(const struct batch *batch, int at)
+{
+    return batch->items[at - 1]->key_next == batch->items[at];
+}
+
+static bool batch_one_key(const struct batch *batch, struct range range)
+{
+    int at = range.from + 1;
+    while (at < range.to && batch_joined(batch, at))
+        at++;
+    return at >= range.to;
+}
+
+/* Where to split: near the middle of what travelled. Calls of one key stay together while there are others: a part may
+ * be put off for a lock, and the younger calls of its key must not overtake it. */
+static int batch_cut(const struct batch *batch, struct range range)
+{
+    int middle = batch->sent_at[batch->sent_count / 2 - 1] + 1, cut = middle;
+    while (cut < range.to && batch_joined(batch, cut))
+        cut++;
+    if (cut < range.to)
+        return cut;
+    for (cut = middle; cut > range.from && batch_joined(batch, cut);)
+        cut--;
+    return cut > range.from ? cut : middle;
+}
+
 /* The one that travelled alone is the culprit; those it superseded travel without it. */
 static void batch_split(struct conn *conn, struct range range)
 {
@@ -177,9 +204,9 @@ static void batch_split(struct conn *conn, struct range range)
         batch_push(batch, range.from, culprit);
         return;
     }
-    int middle = batch->sent_at[batch->sent_count / 2 - 1] + 1; /* keeps the calls of one key together */
-    batch_push(batch, middle, range.to);
-    batch_push(batch, range.from, middle);
+    int cut = batch_cut(batch, range);
+    batch_push(batch, cut, range.to);
+    batch_push(batch, range.from, cut);
 }
 
 /* Alone and later: a call behind a foreign lock must not hold up its neighbours, nor a connection for long. */
@@ -213,7 +240,7 @@ enum failure batch_failed(struct conn *conn)
     if (failure == FAILURE_LINK)
         return failure;
     batch->range_count--;
-    if (failure == FAILURE_BLOCKED && batch->sent_count == 1) {
+    if (failure == FAILURE_BLOCKED && (batch->sent_count == 1 || batch_one_key(batch, range))) {
         batch_delay(conn, range);
     } else if (failure == FAILURE_ALL || failure == FAILURE_PREPARED) {
         for (int i = range.from; i < range.to; i++)
