@@ -294,9 +294,10 @@ void error_json(struct buffer *out, keep_status status, const char *op, const ch
 static void op_end_error(keep_store *store, struct op *op, keep_status status, const char *message,
                          const char *sqlstate, const char *detail, const char *reason)
 {
-    bool never_stored = status == KEEP_DEADLINE || status == KEEP_UNAVAILABLE || status == KEEP_CLOSED ||
-                        status == KEEP_NO_MEMORY;
-    if (op->in_doubt && never_stored) {
+    /* These say nothing of what became of an earlier sending. */
+    bool silent = status == KEEP_DEADLINE || status == KEEP_UNAVAILABLE || status == KEEP_CLOSED ||
+                  status == KEEP_NO_MEMORY || status == KEEP_INTERNAL;
+    if (op->in_doubt && silent) {
         status = KEEP_UNKNOWN;
         reason = "link";
     }
