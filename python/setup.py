@@ -50,6 +50,11 @@ def write_wrapper(path):
 class BuildCore(build_ext):
     """Compiles, and exports nothing but the module's entry: another copy of the core in the process stays apart."""
 
+    def run(self):
+        super().run()
+        if not self.inplace:
+            subprocess.run([sys.executable, str(HERE / "write_stubs.py"), self.build_lib], check=True)
+
     def build_extension(self, ext):
         include, library_dirs, libraries = flags("libpq", "libcjson")
         ext.include_dirs += [str(ROOT / "core/include"), *include]

@@ -10,13 +10,18 @@ import warnings
 from asyncio import _get_running_loop, get_running_loop
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .errors import Deadline, from_status
 from .operations import NOUNS, call
 from .store import default_seconds, open_handle
 from .texts import from_json, refusal, to_milliseconds
+
+if TYPE_CHECKING:  # written when the package is built
+    from ._methods import AsyncNouns  # type: ignore[import-not-found, unused-ignore]
+else:
+    AsyncNouns = object
 
 
 class _Call(asyncio.Future[Any]):
@@ -247,7 +252,7 @@ class _Watcher:
         self._thread.join()
 
 
-class Store:
+class Store(AsyncNouns):  # type: ignore[misc, unused-ignore]
     """A store on the running event loop; each of its calls gives a future.
 
     Made by `statekeep.connect()`. Its operations are methods by noun and verb, ``await store.state.load(…)``;

@@ -5,6 +5,7 @@ decided by the `Calls` behind them."""
 
 from __future__ import annotations
 
+import builtins
 import json
 import keyword
 from collections.abc import Callable, Iterator
@@ -66,7 +67,9 @@ class Argument:
 
     @property
     def annotation(self) -> str:
-        python = f"list[{_ANNOTATIONS[self.type]}]" if self.list else _ANNOTATIONS[self.type]
+        python = (
+            f"builtins.list[{_ANNOTATIONS[self.type]}]" if self.list else _ANNOTATIONS[self.type]
+        )  # a verb is "list"
         return f"{python} | None" if self.nullable else python
 
     @property
@@ -97,8 +100,8 @@ class Operation:
         self._doc: str = entry["doc"]
         self._fails: list[dict[str, str]] = entry["fails"]
         columns = ", ".join(entry["columns"])
-        shape = columns if entry["bare"] else f"a dict of {columns}"
-        answers = {"none": "None", "one": shape, "maybe": f"{shape}, or None", "many": f"a list, each {shape}"}
+        shape = f"the {columns}" if entry["bare"] else f"a dict of {columns}"
+        answers = {"none": "None", "one": shape, "maybe": f"{shape}, or None", "many": f"a list; each item is {shape}"}
         self._answer = answers[entry["gives"]]
 
     def texts(self, given: dict[str, Any]) -> tuple[str | bytes | None, ...]:
@@ -132,7 +135,13 @@ class Operation:
             f"        return self._calls.refuse({self.op!r}, error)\n"
             f"    return self._calls.submit({self.op!r}, arguments, timeout, raw)\n"
         )
-        scope: dict[str, Any] = {"Any": Any, "datetime": datetime, "REFUSED": REFUSED, **_CONVERTERS}
+        scope: dict[str, Any] = {
+            "Any": Any,
+            "builtins": builtins,
+            "datetime": datetime,
+            "REFUSED": REFUSED,
+            **_CONVERTERS,
+        }
         exec(source, scope)
         function: Callable[..., Any] = scope[verb]
         function.__doc__ = self._docstring()

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .errors import Deadline, Invalid, NoMemory, from_status
@@ -18,6 +18,11 @@ from .operations import NOUNS, call
 from .texts import from_json, refusal, to_milliseconds
 
 _DEADLINE_MS = 30_000  # what the engine takes when the option "deadline_ms" is not given
+
+if TYPE_CHECKING:  # written when the package is built
+    from ._methods import Nouns  # type: ignore[import-not-found, unused-ignore]
+else:
+    Nouns = object
 
 
 def open_handle(dsn: str | None, options: dict[str, Any]) -> Any:
@@ -125,7 +130,7 @@ class _BlockingCalls:
             pass  # nobody waits
 
 
-class Store:
+class Store(Nouns):  # type: ignore[misc, unused-ignore]
     """A store whose calls block their thread; any number of threads may share it.
 
     Made by `statekeep.open()`. Its operations are methods by noun and verb, ``store.state.save(…)``;

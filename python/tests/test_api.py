@@ -1,11 +1,14 @@
+import ast
 import copy
 import inspect
+import pathlib
 import pickle
 
 import pytest
 
 import statekeep
 from statekeep import _core, errors
+from statekeep.operations import CATALOG, NOUNS
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,17 @@ def test_methods_have_signatures_and_say_what_they_do(store):
     assert parameters["limit"].default is None and parameters["timeout"].kind is inspect.Parameter.KEYWORD_ONLY
     assert store.state.save.__doc__.startswith("Stores the state of a session")
     assert store.state.save.__qualname__ == "State.save"
+
+
+def test_type_checkers_see_the_same_methods():
+    stubs = pathlib.Path(statekeep.__file__).with_name("_methods.pyi").read_text()
+    classes = {node.name: node for node in ast.parse(stubs).body if isinstance(node, ast.ClassDef)}
+    for noun, operations in NOUNS.items():
+        for prefix in ("", "Async"):
+            methods = classes[prefix + noun.title()].body
+            seen = {m.name: [a.arg for a in m.args.args + m.args.kwonlyargs] for m in methods}
+            real = {op.split(".")[1] for op in CATALOG if op.startswith(noun + ".")}
+            assert seen == {name: list(inspect.signature(getattr(operations, name)).parameters) for name in real}
 
 
 @pytest.mark.parametrize(
