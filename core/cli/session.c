@@ -1,0 +1,81 @@
+/* A store for the length of one command, and calls waited for one by one. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DRAIN_MS = 1000 };
+
+/* The message of a JSON error, and what the server said besides. */
+static void tell_error(keep_text error)
+{
+    cJSON *parsed = cJSON_ParseWithLength(error.data, error.size);
+    const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parsed, "message"));
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parsed, "sqlstate"));
+    const char *detail = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(parsed, "detail"));
+    fprintf(stderr, "statekeep: %s", message ? message : "no message");
+    if (state)
+        fprintf(stderr, " (SQLSTATE %s)", state);
+    if (detail)
+        fprintf(stderr, "\n  %s", detail);
+    fputc('\n', stderr);
+    cJSON_Delete(parsed);
+}
+
+keep_store *session_open(const char *dsn, const cJSON *options, int *exit_code)
+{
+    keep_store *store = NULL;
+    char *text = cJSON_PrintUnformatted(options);
+    keep_status status = text ? keep_open(&store, dsn, text) : KEEP_NO_MEMORY;
+    cJSON_free(text);
+    *exit_code = (int)status;
+    if (status == KEEP_OK)
+        return store;
+    if (store)
+        tell_error(keep_error(store));
+    else
+        fprintf(stderr, "statekeep: no memory\n");
+    keep_free(store);
+    return NULL;
+}
+
+keep_status session_finish(keep_store *store, keep_op op, char **result)
+{
+    keep_status status = keep_wait(store, op, -1);
+    keep_text text = keep_op_result(store, op);
+    if (status != KEEP_OK) {
+        progress_end();
+        tell_error(text);
+    } else if (result) {
+        *result = malloc(text.size + 1);
+        if (*result)
+            memcpy(*result, text.data, text.size + 1);
+        else
+            status = KEEP_NO_MEMORY;
+    }
+    keep_release(store, op);
+    return status;
+}
+
+void session_close(keep_store *store)
+{
+    keep_close(store, DRAIN_MS);
+    keep_free(store);
+}
+
+cJSON *session_operations(const char *ending)
+{
+    cJSON *catalog = cJSON_Parse(keep_catalog());
+    cJSON *names = cJSON_CreateArray();
+    const cJSON *operation;
+    cJSON_ArrayForEach(operation, catalog)
+    {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(operation, "op"));
+        size_t size = strlen(name), tail = strlen(ending);
+        if (size > tail && strcmp(name + size - tail, ending) == 0)
+            cJSON_AddItemToArray(names, cJSON_CreateString(name));
+    }
+    cJSON_Delete(catalog);
+    return names;
+}
