@@ -74,7 +74,7 @@ static void test_trips(void)
     check_state(store, "trips", "{\"n\": 1}");
     CHECK(counter(store, "\"round_trips\":") == before + 2);
     keep_op ops[64];
-    char session[16];
+    char session[32];
     for (int i = 0; i < 64; i++) {
         snprintf(session, sizeof session, "many %d", i);
         ops[i] = save(store, session, "{}");
@@ -90,7 +90,7 @@ static void test_order_of_one_key(void)
 {
     keep_store *store = open_store("{\"hold\":true}");
     keep_op saves[20], loads[20];
-    char state[16];
+    char state[32];
     for (int i = 0; i < 20; i++) {
         snprintf(state, sizeof state, "{\"n\": %d}", i);
         saves[i] = save(store, "order", state);
