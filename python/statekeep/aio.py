@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-import threading
 import warnings
 from asyncio import _get_running_loop, get_running_loop
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -17,6 +15,7 @@ from .errors import Deadline, from_status
 from .operations import NOUNS, call
 from .store import default_seconds, open_handle
 from .texts import from_json, refusal, to_milliseconds
+from .watch import watch
 
 if TYPE_CHECKING:  # written when the package is built
     from ._methods import AsyncNouns  # type: ignore[import-not-found, unused-ignore]
@@ -69,7 +68,7 @@ class _Calls:
         self._scheduled = False
         self._owner = os.getpid()
         self._closing: asyncio.Future[Any] | None = None
-        self._stop_watching = _watch(self.loop, _core.keep_fd(self.handle), self.step)
+        self._stop_watching = watch(self.loop, _core.keep_fd(self.handle), self.step)
 
     def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> _Call:
         if (
@@ -203,53 +202,6 @@ def _finish(future: _Call, status: int, text: str | None, op: str | None = None)
 def _expire(future: _Call, op: str) -> None:
     if not future.done():
         future.set_exception(Deadline("no room in the queue before the deadline", op, retry=True))
-
-
-def _watch(loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) -> Callable[[], object]:
-    """Has the loop call `ready` while `fd` is readable; gives what ends that."""
-    try:
-        loop.add_reader(fd, ready)
-    except NotImplementedError:  # a proactor
-        return _Watcher(loop, fd, ready).stop
-    return lambda: loop.remove_reader(fd)
-
-
-class _Watcher:
-    """A thread that waits for a descriptor in place of a loop that cannot."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, ready: Callable[[], None]) -> None:
-        self._loop = loop
-        self._fd = fd
-        self._ready = ready
-        self._handled = threading.Event()
-        self._stopped, self._stop = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="statekeep", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        poll.register(self._stopped, select.POLLIN)
-        try:
-            while self._stopped not in dict(poll.poll()):
-                self._loop.call_soon_threadsafe(self._handle)
-                self._handled.wait()
-                self._handled.clear()
-        except RuntimeError:
-            pass  # the loop was closed without the store
-        finally:
-            os.close(self._stopped)
-
-    def _handle(self) -> None:
-        try:
-            self._ready()
-        finally:
-            self._handled.set()
-
-    def stop(self) -> None:
-        os.close(self._stop)  # makes the other end readable
-        self._handled.set()
-        self._thread.join()
 
 
 class Store(AsyncNouns):  # type: ignore[misc, unused-ignore]
