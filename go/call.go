@@ -50,6 +50,17 @@ type call struct {
 	done   chan struct{}
 	status int    // once done has a token
 	result []byte // once done has a token; the memory is the call's
+
+	delivered func(uintptr) bool // for the poller: drains, and says whether done has its token
+}
+
+func (s *Store) makeCall() *call {
+	c := &call{done: make(chan struct{}, 1)}
+	c.delivered = func(uintptr) bool {
+		s.drain()
+		return len(c.done) > 0
+	}
+	return c
 }
 
 // keepBytes is the most memory that a call takes back into the pool.
@@ -145,19 +156,26 @@ func (s *Store) run(ctx context.Context, c *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.lead(ctx, c, ticket) {
+		<-c.done
+		return s.outcome(ctx, c)
+	}
 	select {
 	case <-c.done:
-		return s.outcome(c)
+		return s.outcome(ctx, c)
 	case <-ctx.Done():
 		return s.letGo(ctx, c, ticket)
 	}
 }
 
-func (s *Store) outcome(c *call) ([]byte, error) {
+func (s *Store) outcome(ctx context.Context, c *call) ([]byte, error) {
 	if c.status == statusOK {
 		return c.result, nil
 	}
 	err := newError(c.op.Name, c.result)
+	if err.Status == Cancelled {
+		err = endedByContext(c.op.Name, ctx.Err())
+	}
 	s.pool.Put(c)
 	return nil, err
 }
@@ -176,19 +194,28 @@ func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, erro
 	defer timer.Stop()
 	select {
 	case <-c.done:
-		return s.outcome(c)
+		return s.outcome(ctx, c)
 	case <-timer.C:
 	}
 	op := c.op.Name // the call is the engine's from here on
+	s.cancel(ticket)
+	return nil, endedByContext(op, ctx.Err())
+}
+
+func (s *Store) cancel(ticket uint64) {
 	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if s.engine != nil {
 		s.engine.cancel(ticket)
 	}
-	s.mu.RUnlock()
-	if err := ctx.Err(); err == context.DeadlineExceeded {
-		return nil, &Error{Status: Unknown, Op: op, Message: "no answer before the deadline", Reason: "deadline"}
+}
+
+// endedByContext is the error of a call that was cancelled while the engine had it.
+func endedByContext(op string, err error) *Error {
+	if err == context.DeadlineExceeded {
+		return &Error{Status: Unknown, Op: op, Message: "no answer before the deadline", Reason: "deadline"}
 	}
-	return nil, contextError(op, ctx.Err())
+	return contextError(op, context.Canceled)
 }
 
 // submit hands the call to the engine, or waits in line while the engine's queue is full. When it fails the call went
@@ -232,6 +259,7 @@ func (s *Store) submitInTurn(ctx context.Context, c *call) (uint64, error) {
 		if !full {
 			return ticket, nil
 		}
+		s.drain() // gives back the tickets of calls that were delivered last
 		select {
 		case <-s.freed:
 		case <-s.closing:
@@ -250,9 +278,14 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 		c.finish(statusClosed, []byte(`{"status":"CLOSED","message":"the store is closed"}`))
 		return 0, false
 	}
+	s.submitted.Add(1)
+	if s.pending.Add(1) == 1 && !s.leading.Load() {
+		s.engine.step()
+	}
 	submitted := s.engine.submit(c.packed, c.sizes, s.deadlineMS(ctx))
 	slot := int(uint32(submitted.ticket))
 	if slot >= len(s.calls) { // a shared ticket: it is finished, and nobody delivers it
+		s.pending.Add(-1)
 		full = submitted.status == statusFull
 		if !full {
 			c.finish(submitted.status, submitted.result)
@@ -262,15 +295,9 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 	}
 	s.calls[slot].Store(c)
 	s.mu.RUnlock()
-	if submitted.status == statusPending {
-		return submitted.ticket, false
+	if submitted.status != statusPending {
+		s.drain() // finished while it was submitted: no wake-up need come for it
 	}
-	s.drain() // finished while it was submitted: no wake-up need come for it
-	<-c.done
-	if c.status == statusFull {
-		return 0, true
-	}
-	c.done <- struct{}{}
 	return submitted.ticket, false
 }
 
@@ -297,53 +324,4 @@ func (c *call) finish(status int, result []byte) {
 	c.status = status
 	c.result = append(c.result[:0], result...)
 	c.done <- struct{}{}
-}
-
-// poll steps the engine whenever its descriptor is readable, until the descriptor is closed.
-func (s *Store) poll() {
-	defer close(s.stopped)
-	raw, err := s.file.SyscallConn()
-	if err != nil {
-		return // closed before the first wait
-	}
-	raw.Read(func(uintptr) bool {
-		s.drain()
-		return false
-	})
-}
-
-// drain steps the engine until it has nothing finished, and wakes those whose calls are.
-func (s *Store) drain() {
-	s.drainMu.Lock()
-	defer s.drainMu.Unlock()
-	for s.engine != nil {
-		gaveBack := s.engine.held > 0
-		count := s.engine.drain(s.deliver)
-		if gaveBack {
-			s.signalFreed()
-		}
-		if count == 0 {
-			return
-		}
-	}
-}
-
-// deliver gives a finished call to the goroutine that waits for it, or to nobody when that one let go.
-func (s *Store) deliver(done finished) {
-	slot := &s.calls[uint32(done.ticket)]
-	c := slot.Swap(nil)
-	if c == nil {
-		// Its submitter is between the engine and the table; it holds mu for reading until the call is in it.
-		s.mu.Lock()
-		s.mu.Unlock() //lint:ignore SA2001 a barrier
-		c = slot.Swap(nil)
-	}
-	c.finish(done.status, done.result)
-}
-
-func (s *Store) signalFreed() {
-	select {
-	case s.freed <- struct{}{}:
-	default:
-	}
 }

@@ -17,6 +17,10 @@ typedef struct {
     int status;
 } finished;
 
+typedef struct {
+    int count, more;
+} drained;
+
 // One crossing from Go for a whole call. `packed` holds the operation's name with its NUL, then the arguments back to
 // back; a size below 0 is NULL.
 static finished submit(keep_store *store, const char *packed, const int64_t *sizes, int count, int deadline_ms)
@@ -37,21 +41,8 @@ static finished submit(keep_store *store, const char *packed, const int64_t *siz
     return call;
 }
 
-static int readable(int fd)
+static int collect(keep_store *store, finished *list)
 {
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    return poll(&ready, 1, 0) > 0;
-}
-
-// One crossing for many completions: gives back the tickets of the last time, steps the engine, collects the next ones.
-// The runtime's poller is edge-triggered and would sleep on what one step leaves unread; hence the look at `fd`.
-static int drain(keep_store *store, int fd, finished *list, int held)
-{
-    for (int i = 0; i < held; i++) {
-        keep_release(store, list[i].op);
-    }
-    while (keep_poll(store) == 0 && readable(fd)) {
-    }
     int count = 0;
     while (count < FINISHED_MOST && (list[count].op = keep_next(store)) != 0) {
         keep_text result = keep_op_result(store, list[count].op);
@@ -61,6 +52,21 @@ static int drain(keep_store *store, int fd, finished *list, int held)
         count++;
     }
     return count;
+}
+
+// One crossing for many completions: gives back the tickets of the last time, steps the engine, collects the next ones.
+// The runtime's poller is edge-triggered and would sleep on what one step leaves unread; hence the look at the
+// descriptor (-1, which poll ignores, once the store is closed). `more` says that there is something left to do.
+static drained drain(keep_store *store, finished *list, int held)
+{
+    for (int i = 0; i < held; i++) {
+        keep_release(store, list[i].op);
+    }
+    keep_poll(store);
+    drained now = {.count = collect(store, list)};
+    struct pollfd ready = {.fd = keep_fd(store), .events = POLLIN};
+    now.more = now.count == FINISHED_MOST || poll(&ready, 1, 0) > 0;
+    return now;
 }
 
 static int duplicate(int fd)
@@ -91,7 +97,6 @@ const (
 // a time may drain; free comes last.
 type engine struct {
 	store *C.keep_store
-	fd    C.int // the store's own; descriptor gives a duplicate
 	list  *C.finished
 	held  C.int // tickets in list that the next drain gives back
 }
@@ -117,25 +122,29 @@ func openEngine(dsn, options string) (*engine, error) {
 		return nil, err
 	}
 	list := (*C.finished)(C.malloc(C.FINISHED_MOST * C.size_t(unsafe.Sizeof(C.finished{}))))
-	return &engine{store: store, fd: C.keep_fd(store), list: list}, nil
+	return &engine{store: store, list: list}, nil
 }
 
-// descriptor gives a duplicate of the store's descriptor, so that closing it is the runtime's own affair.
-func (e *engine) descriptor() (*os.File, error) {
-	fd := int(C.duplicate(e.fd))
+// descriptor gives a duplicate of the store's descriptor on the runtime's poller; closing it is the runtime's own affair.
+func (e *engine) descriptor() (*os.File, syscall.RawConn, error) {
+	fd := int(C.duplicate(C.keep_fd(e.store)))
 	if fd < 0 {
-		return nil, &Error{Status: Internal, Message: "cannot duplicate the store's descriptor"}
+		return nil, nil, &Error{Status: Internal, Message: "cannot duplicate the store's descriptor"}
 	}
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
-		return nil, &Error{Status: Internal, Message: "cannot make the store's descriptor non-blocking: " + err.Error()}
+		return nil, nil, &Error{Status: Internal, Message: "the store's descriptor: " + err.Error()}
 	}
 	file := os.NewFile(uintptr(fd), "statekeep")
-	if err := file.SetReadDeadline(time.Time{}); err != nil {
-		file.Close()
-		return nil, &Error{Status: Internal, Message: "the runtime cannot wait on the store's descriptor: " + err.Error()}
+	raw, err := file.SyscallConn()
+	if err == nil {
+		err = file.SetReadDeadline(time.Time{}) // fails when the poller did not take the descriptor
 	}
-	return file, nil
+	if err != nil {
+		file.Close()
+		return nil, nil, &Error{Status: Internal, Message: "the runtime cannot wait on the descriptor: " + err.Error()}
+	}
+	return file, raw, nil
 }
 
 func (e *engine) submit(packed []byte, sizes []int64, deadlineMS int) finished {
@@ -149,15 +158,19 @@ func (e *engine) submit(packed []byte, sizes []int64, deadlineMS int) finished {
 
 func (e *engine) cancel(ticket uint64) { C.keep_cancel(e.store, C.keep_op(ticket)) }
 
-// drain steps the engine and gives each finished call to deliver; it returns how many there were. The results are
-// borrowed until the next drain.
-func (e *engine) drain(deliver func(finished)) int {
-	e.held = C.drain(e.store, e.fd, e.list, e.held)
+// drain steps the engine once and gives each finished call to deliver; more says that another step has something to do.
+// The results are borrowed until the next drain, which gives their tickets back.
+func (e *engine) drain(deliver func(finished)) (more bool) {
+	now := C.drain(e.store, e.list, e.held)
+	e.held = now.count
 	for _, call := range unsafe.Slice(e.list, int(e.held)) {
 		deliver(finished{ticket: uint64(call.op), status: int(call.status), result: borrow(call.data, call.size)})
 	}
-	return int(e.held)
+	return now.more != 0
 }
+
+// step lets the engine see what happened to its links while nobody waited on its descriptor.
+func (e *engine) step() { C.keep_poll(e.store) }
 
 // close refuses new calls and gives pending ones an outcome, which drain then collects.
 func (e *engine) close(drainMS int) { C.keep_close(e.store, C.int(drainMS)) }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -93,13 +94,20 @@ type Store struct {
 	deadline time.Duration          // of calls whose context has none; 0: none
 	pool     sync.Pool              // of *call
 
+	pending   atomic.Int64  // calls submitted and not delivered
+	submitted atomic.Uint64 // calls ever submitted
+	leading   atomic.Bool   // somebody waits on the descriptor
+	vacant    chan struct{} // says that somebody should
+	raw       syscall.RawConn
+
 	turn    chan struct{} // the place at the head of those who wait for room in the queue
 	waiting atomic.Int32  // how many wait for it or have it
 	freed   chan struct{} // says that tickets were given back
 
 	file    *os.File      // the engine's descriptor on the runtime's poller
-	stopped chan struct{} // closed when the polling goroutine has ended
 	closing chan struct{} // closed when Close begins
+	stop    chan struct{} // closed when nobody may lead any more
+	stopped chan struct{} // closed when the store's goroutine has ended
 	once    sync.Once
 }
 
@@ -119,7 +127,7 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := engine.descriptor()
+	file, raw, err := engine.descriptor()
 	if err != nil {
 		engine.free()
 		return nil, err
@@ -130,15 +138,18 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 		deadline: options.Deadline,
 		turn:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
+		vacant:   make(chan struct{}, 1),
+		raw:      raw,
 		file:     file,
-		stopped:  make(chan struct{}),
 		closing:  make(chan struct{}),
+		stop:     make(chan struct{}),
+		stopped:  make(chan struct{}),
 	}
 	if options.Deadline == 0 {
 		store.deadline = 30 * time.Second
 	}
-	store.pool.New = func() any { return &call{done: make(chan struct{}, 1)} }
-	go store.poll()
+	store.pool.New = func() any { return store.makeCall() }
+	go store.watch()
 	return store, nil
 }
 
@@ -154,13 +165,14 @@ func (s *Store) Close() error {
 		s.mu.RLock()
 		s.engine.close(closeDrain)
 		s.mu.RUnlock()
+		close(s.stop)
 		s.file.Close()
 		<-s.stopped
 		s.drainMu.Lock()
 		defer s.drainMu.Unlock()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for s.engine.drain(s.deliver) > 0 {
+		for s.engine.drain(s.deliver) {
 		}
 		s.engine.free()
 		s.engine = nil

@@ -1,0 +1,126 @@
+//go:build cgo
+
+package statekeep
+
+import (
+	"context"
+	"time"
+)
+
+// Whoever leads waits on the engine's descriptor and delivers what is finished to all. A call that is alone leads for
+// itself: it sleeps in the runtime's poller as a plain read would, and no other goroutine has to be woken for it. When
+// several calls are under way, and when there are none for a while, the store's own goroutine leads.
+
+// idleAfter is how long the lead may be vacant between calls that lead for themselves.
+const idleAfter = 10 * time.Millisecond
+
+// lead waits for the call's outcome in the poller when nobody else leads and the call is alone. It gives false when the
+// caller has to wait elsewhere.
+func (s *Store) lead(ctx context.Context, c *call, ticket uint64) bool {
+	if len(c.done) > 0 {
+		return true
+	}
+	if s.pending.Load() != 1 || s.leading.Load() {
+		s.needLeader()
+		return false
+	}
+	stop, ok := onDone(ctx, func() {
+		if ctx.Err() == context.DeadlineExceeded {
+			time.Sleep(deadlineGrace)
+		}
+		s.cancel(ticket) // which makes the descriptor readable
+	})
+	if ok && s.leading.CompareAndSwap(false, true) {
+		s.raw.Read(c.delivered)
+		s.leading.Store(false)
+	} else {
+		ok = false
+	}
+	stop()
+	s.needLeader()
+	return ok
+}
+
+// needLeader wakes the store's goroutine when calls are under way and nobody leads. Every change to either is followed
+// by a look at both, so that no call is left without a leader.
+func (s *Store) needLeader() {
+	if s.pending.Load() > 0 && !s.leading.Load() {
+		select {
+		case s.vacant <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// watch is the store's goroutine.
+func (s *Store) watch() {
+	defer close(s.stopped)
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	var seen uint64
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.vacant:
+		case <-tick.C:
+			submitted := s.submitted.Load()
+			if busy := submitted != seen; busy {
+				seen = submitted
+				tick.Reset(idleAfter)
+				continue
+			}
+		}
+		if !s.leading.CompareAndSwap(false, true) {
+			tick.Reset(idleAfter)
+			continue
+		}
+		s.raw.Read(func(uintptr) bool { return s.drain() > 0 && s.pending.Load() == 0 })
+		s.leading.Store(false)
+		s.needLeader()
+		if !tick.Stop() {
+			select {
+			case <-tick.C:
+			default:
+			}
+		}
+		tick.Reset(idleAfter)
+	}
+}
+
+// drain steps the engine until it has nothing to do, wakes those whose calls are finished, and gives their number.
+func (s *Store) drain() int {
+	s.drainMu.Lock()
+	defer s.drainMu.Unlock()
+	count := 0
+	for more := true; more && s.engine != nil; {
+		gaveBack := s.engine.held > 0
+		more = s.engine.drain(s.deliver)
+		count += int(s.engine.held)
+		if gaveBack {
+			s.signalFreed()
+		}
+	}
+	return count
+}
+
+// deliver gives a finished call to the goroutine that waits for it, or to nobody when that one let go.
+func (s *Store) deliver(done finished) {
+	slot := &s.calls[uint32(done.ticket)]
+	c := slot.Swap(nil)
+	if c == nil {
+		// Its submitter is between the engine and the table; it holds mu for reading until the call is in it.
+		s.mu.Lock()
+		s.mu.Unlock() //lint:ignore SA2001 a barrier
+		c = slot.Swap(nil)
+	}
+	s.pending.Add(-1)
+	c.finish(done.status, done.result)
+}
+
+func (s *Store) signalFreed() {
+	select {
+	case s.freed <- struct{}{}:
+	default:
+	}
+}
