@@ -24,7 +24,9 @@
 
 %{
 #include <ruby/encoding.h>
+#include <ruby/io.h>
 #include <ruby/thread.h>
+#include <stdbool.h>
 
 enum {
     MAX_ARGS = 16,       /* of one operation; the core's own limit */
@@ -35,9 +37,11 @@ struct handle {
     keep_store *store;
     VALUE waiting; /* Hash: ticket => the fiber's waiter */
     VALUE leader;  /* the waiter that watches the descriptor, or nil */
+    VALUE io;      /* the descriptor, once somebody watches it, or nil */
 };
 
 struct call {
+    struct handle *handle;
     keep_store *store;
     keep_op op;
     keep_status status;
@@ -49,7 +53,7 @@ struct closing {
     keep_status status;
 };
 
-static ID id_ticket, id_answer;
+static ID id_ticket, id_answer, id_list, id_for_fd, id_autoclose;
 static VALUE class_handle;
 
 static void handle_mark(void *data)
@@ -57,6 +61,7 @@ static void handle_mark(void *data)
     struct handle *handle = data;
     rb_gc_mark(handle->waiting);
     rb_gc_mark(handle->leader);
+    rb_gc_mark(handle->io);
 }
 
 static void handle_free(void *data)
@@ -132,15 +137,39 @@ static void interrupt_wait(void *data)
     keep_interrupt(call->store, call->op);
 }
 
+/* The descriptor as an IO that does not close it: it belongs to the store. */
+static VALUE handle_io(struct handle *handle)
+{
+    if (NIL_P(handle->io)) {
+        VALUE arguments[] = {INT2NUM(keep_fd(handle->store)), rb_hash_new()};
+        rb_hash_aset(arguments[1], ID2SYM(id_autoclose), Qfalse);
+        handle->io = rb_funcallv_kw(rb_cIO, id_for_fd, 2, arguments, RB_PASS_KEYWORDS);
+    }
+    return handle->io;
+}
+
+/* Whether this is the only thread of Ruby's. Such a one is quicker on the descriptor: around a function that runs
+ * without the lock, Ruby starts and ends a helper thread for it each time, so that signals reach it. */
+static bool only_thread(void)
+{
+    return rb_thread_current() == rb_thread_main() &&
+           RARRAY_LEN(rb_funcall(rb_cThread, id_list, 0)) == 1;
+}
+
 static VALUE await_answer(VALUE data)
 {
     struct call *call = (struct call *)data;
     if (call->status != KEEP_FULL && rb_block_given_p())
         rb_yield_values(0);
     while (call->status == KEEP_PENDING) {
-        rb_thread_call_without_gvl2(wait_slice, call, interrupt_wait, call);
-        if (call->status == KEEP_PENDING)
-            rb_thread_check_ints();
+        if (only_thread()) {
+            rb_io_wait(handle_io(call->handle), INT2FIX(RUBY_IO_READABLE),
+                       DBL2NUM(WAIT_SLICE_MS / 1000.0));
+            keep_poll(call->store);
+            call->status = keep_op_status(call->store, call->op);
+            continue;
+        }
+        rb_thread_call_without_gvl(wait_slice, call, interrupt_wait, call);
     }
     return answer_of(call->store, call->op, call->status);
 }
@@ -170,6 +199,9 @@ static int take_first(VALUE ticket, VALUE waiter, VALUE first)
 %init %{
     id_ticket = rb_intern("@ticket");
     id_answer = rb_intern("@answer");
+    id_list = rb_intern("list");
+    id_for_fd = rb_intern("for_fd");
+    id_autoclose = rb_intern("autoclose");
     class_handle = rb_define_class_under(mCore, "Handle", rb_cObject);
     rb_undef_alloc_func(class_handle);
 %}
@@ -182,8 +214,7 @@ static VALUE core_open(VALUE dsn, VALUE options)
     const char *dsn_text = NIL_P(dsn) ? NULL : StringValueCStr(dsn);
     const char *options_text = NIL_P(options) ? NULL : StringValueCStr(options);
     VALUE self = TypedData_Make_Struct(class_handle, struct handle, &handle_type, handle);
-    handle->leader = Qnil;
-    handle->waiting = Qnil;
+    handle->waiting = handle->leader = handle->io = Qnil;
     handle->waiting = rb_hash_new();
     if (keep_open(&handle->store, dsn_text, options_text) == KEEP_NO_MEMORY)
         rb_memerror();
@@ -198,10 +229,10 @@ static VALUE core_error(VALUE self)
     return utf8(keep_error(handle_of(self)->store));
 }
 
-/* The descriptor to watch for readability, or -1. */
-static VALUE core_fd(VALUE self)
+/* The descriptor to watch for readability, as an IO. */
+static VALUE core_io(VALUE self)
 {
-    return INT2NUM(keep_fd(handle_of(self)->store));
+    return handle_io(handle_of(self));
 }
 
 /* keep_close() with the interpreter's lock let go; cannot be interrupted. Gives the status. */
@@ -217,7 +248,8 @@ static VALUE core_close(VALUE self, VALUE drain_ms)
  * call is accepted (not FULL). Killed or raised into, it lets go of the call. */
 static VALUE core_call(VALUE self, VALUE name, VALUE args, VALUE deadline_ms)
 {
-    struct call call = {handle_of(self)->store, 0, KEEP_PENDING};
+    struct handle *handle = handle_of(self);
+    struct call call = {handle, handle->store, 0, KEEP_PENDING};
     call.op = submit(call.store, name, args, NUM2INT(deadline_ms));
     call.status = keep_op_status(call.store, call.op);
     VALUE answer = rb_ensure(await_answer, (VALUE)&call, release_call, (VALUE)&call);
@@ -286,19 +318,19 @@ static VALUE core_drain(VALUE self)
     return answered;
 }
 
-/* Lets the engine step and looks for this waiter's answer only: for one whose leader may be stuck. Others' answers stay
- * where that leader will find them. */
+/* Lets the engine step and sets @answer when it is there: for a waiter whose leader may be stuck. From then on it has to
+ * go on looking, since no leader finds its answer any more. Others' answers stay where their leader will find them. */
 static VALUE core_look(VALUE self, VALUE waiter)
 {
     struct handle *handle = handle_of(self);
-    VALUE ticket = rb_ivar_get(waiter, id_ticket);
-    if (NIL_P(rb_hash_lookup(handle->waiting, ticket)))
+    if (handle->leader == waiter || !NIL_P(rb_ivar_get(waiter, id_answer)))
         return Qnil;
+    VALUE ticket = rb_ivar_get(waiter, id_ticket);
     keep_op op = NUM2ULL(ticket);
+    rb_hash_delete(handle->waiting, ticket);
     keep_status status = keep_wait(handle->store, op, 0);
     if (status == KEEP_PENDING)
         return Qnil;
-    rb_hash_delete(handle->waiting, ticket);
     rb_ivar_set(waiter, id_answer, answer_of(handle->store, op, status));
     keep_release(handle->store, op);
     return Qnil;
@@ -310,8 +342,10 @@ static VALUE core_leave(VALUE self, VALUE waiter)
 {
     struct handle *handle = handle_of(self);
     VALUE ticket = rb_ivar_get(waiter, id_ticket);
-    if (!NIL_P(ticket) && !NIL_P(rb_hash_delete(handle->waiting, ticket)))
+    if (!NIL_P(ticket) && NIL_P(rb_ivar_get(waiter, id_answer))) {
+        rb_hash_delete(handle->waiting, ticket);
         keep_release(handle->store, NUM2ULL(ticket));
+    }
     if (handle->leader != waiter)
         return Qnil;
     handle->leader = Qnil;

@@ -14,12 +14,16 @@ module StateKeep
     # One fiber's call. The core sets @ticket and @answer.
     class Call < Waiter
       # @return [Array(Integer, String), nil] status and result
-      attr_reader :answer, :scheduler
+      attr_reader :answer
+      attr_reader :scheduler
+      # @return [Boolean] whether it looks for its answer itself, having waited too long for a leader
+      attr_accessor :self_reliant
 
       def initialize
         super
         @ticket = nil
         @answer = nil
+        @self_reliant = false
         @scheduler = Fiber.current_scheduler
         @thread = Thread.current
       end
@@ -56,21 +60,31 @@ module StateKeep
     def await(call)
       leader = Core.leader(@handle)
       if leader.equal?(call)
-        descriptor.wait_readable
+        watch
         drain
-      elsif leader.scheduler.equal?(call.scheduler)
+      elsif !call.self_reliant && leader.scheduler.equal?(call.scheduler)
         call.park
-      elsif leader.abandoned?
+      elsif !call.self_reliant && leader.abandoned?
         Core.lead(@handle, call)
       else
         call.park(PATIENCE)
-        Core.look(@handle, call)
+        look(call)
       end
     end
 
-    # The descriptor belongs to the engine, so it must not be closed with its IO.
-    def descriptor
-      @descriptor ||= IO.for_fd(Core.fd(@handle), autoclose: false)
+    def look(call)
+      return if call.answer || Core.leader(@handle).equal?(call)
+
+      call.self_reliant = true
+      Core.look(@handle, call)
+    end
+
+    # Without a timeout of its own this wait can only end early by one around it: Async 1 takes the exception of its
+    # with_timeout for the end of the wait, and would so lose it.
+    def watch
+      return if Core.io(@handle).wait_readable
+
+      raise ::Async::TimeoutError, "execution expired" if defined?(::Async::TimeoutError)
     end
   end
 end

@@ -1,0 +1,73 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "minitest/autorun"
+require "securerandom"
+require "socket"
+require "tmpdir"
+require "statekeep"
+
+# The server: $STATEKEEP_TEST_DSN, else an embedded one in a directory that goes away with the tests.
+TEST_DSN = ENV.fetch("STATEKEEP_TEST_DSN") do
+  directory = Dir.mktmpdir("statekeep-ruby")
+  owner = Process.pid
+  Minitest.after_run { FileUtils.rm_rf(directory) if Process.pid == owner }
+  "embedded:#{directory}/data"
+end
+
+module StoreTests
+  # One store for all tests; it also keeps an embedded server up between them.
+  def self.shared
+    @shared ||= StateKeep.open(TEST_DSN).tap { |store| store.state.setup }
+  end
+
+  def store
+    StoreTests.shared
+  end
+
+  # An agent's name that no other test has.
+  def agent
+    @agent ||= SecureRandom.hex(8)
+  end
+
+  def connections(of = store)
+    of.admin.stats["connections"].slice("opened", "lost")
+  end
+
+  # A store whose server accepts connections and never says a word, so that calls wait for as long as they may.
+  def with_silent_store(**options)
+    TCPServer.open("127.0.0.1", 0) do |server|
+      dsn = "host=127.0.0.1 port=#{server.addr[1]} user=nobody dbname=nothing"
+      silent = StateKeep.open(dsn, connect_ms: 60_000, **options)
+      begin
+        yield silent
+      ensure
+        silent.close(timeout: 0)
+      end
+    end
+  end
+
+  def assert_within(seconds, message = nil)
+    began = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    result = yield
+    assert_operator Process.clock_gettime(Process::CLOCK_MONOTONIC) - began, :<, seconds, message
+    result
+  end
+
+  # Waits until the engine holds `count` calls of a store.
+  def await_held(of, count)
+    200.times do
+      # The statistics are a call of their own.
+      return if of.admin.stats["calls"]["held"] == count + 1
+
+      sleep 0.01
+    end
+    flunk "the engine never held #{count} calls"
+  end
+
+  # What was let go after it was sent is held until its answer has come, and that is taken in while somebody calls.
+  def assert_nothing_held
+    20.times { store.admin.ping || sleep(0.01) }
+    await_held(store, 0)
+  end
+end

@@ -1,0 +1,100 @@
+# frozen_string_literal: true
+
+require_relative "helper"
+require "timeout"
+
+class TestThreads < Minitest::Test
+  include StoreTests
+
+  class Interruption < RuntimeError; end
+
+  def test_each_of_64_threads_gets_its_own_answers
+    wrong = Array.new(64) do |number|
+      Thread.new do
+        10.times.reject do |round|
+          state = { "from" => number, "round" => round }
+          store.state.save(agent_id: agent, session_id: "s#{number}", state: state)
+          store.state.load(agent_id: agent, session_id: "s#{number}") == state
+        end
+      end
+    end.flat_map(&:value)
+    assert_empty wrong
+    assert_equal 64, store.state.list(agent_id: agent).size
+  end
+
+  def test_killed_thread_leaves_its_call
+    with_silent_store do |silent|
+      thread = Thread.new { silent.admin.ping }
+      await_held(silent, 1)
+      assert_within(2) { thread.kill.join }
+      await_held(silent, 0)
+      assert_equal 1, silent.admin.stats["calls"]["CANCELLED"]
+    end
+  end
+
+  def test_timeout_ends_the_wait_of_the_only_thread_and_of_one_of_many
+    with_silent_store do |silent|
+      assert_within(2) { assert_raises(Timeout::Error) { Timeout.timeout(0.1) { silent.admin.ping } } }
+      other = Thread.new { silent.admin.ping }
+      assert_within(2) { assert_raises(Timeout::Error) { Timeout.timeout(0.1) { silent.admin.ping } } }
+      other.kill.join
+      await_held(silent, 0)
+    end
+  end
+
+  def test_signal_handlers_run_while_the_only_thread_waits_and_may_call
+    with_silent_store do |silent|
+      seen = nil
+      before = trap("USR1") { seen = silent.admin.stats["calls"]["held"] }
+      signaller = fork { 3.times { sleep(0.1) && Process.kill("USR1", Process.ppid) } }
+      assert_raises(StateKeep::Deadline) { silent.call("admin.ping", timeout: 0.6) }
+      assert_equal 2, seen
+    ensure
+      Process.wait(signaller) if signaller
+      trap("USR1", before) if before
+    end
+  end
+
+  def test_a_thousand_random_interruptions_lose_and_swap_nothing
+    before = connections
+    interrupted = Queue.new
+    swapped = Queue.new
+    stop = false
+    workers = Array.new(32) { |number| Thread.new { work(number, interrupted, swapped) until stop } }
+    random = Random.new(7)
+    1000.times do
+      sleep random.rand * 0.002
+      workers.sample(random: random).raise(Interruption)
+    end
+    stop = true
+    assert_within(20) { workers.each { |worker| end_of(worker) } }
+    assert_predicate swapped, :empty?
+    assert_operator interrupted.size, :>, 100
+    assert_equal before["lost"], connections["lost"]
+    assert_nothing_held
+  end
+
+  private
+
+  # One save and load, interrupted nowhere but where they wait.
+  def work(number, interrupted, swapped)
+    Thread.handle_interrupt(Interruption => :never) do
+      state = [number, rand]
+      Thread.handle_interrupt(Interruption => :on_blocking) do
+        store.state.save(agent_id: agent, session_id: "w#{number}", state: state)
+        loaded = store.state.load(agent_id: agent, session_id: "w#{number}")
+        swapped << [state, loaded] unless loaded == state
+      end
+    rescue Interruption
+      interrupted << number
+    end
+  end
+
+  # An interruption may also come between two rounds, and then ends the thread.
+  def end_of(worker)
+    worker.report_on_exception = false
+    worker.join
+  rescue Interruption
+    nil
+  end
+end
