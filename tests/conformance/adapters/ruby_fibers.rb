@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "async"
+require "io/nonblock"
 require_relative "ruby_calls"
 
 # The adapter of the gem with a fiber for each call in flight, under Async's scheduler, in one thread. A call is let go
@@ -11,6 +12,8 @@ class FibersAdapter < RubyAdapter
   end
 
   def serve
+    # Reading from a descriptor that blocks would stop all fibers (Ruby 3.1).
+    $stdin.nonblock = true
     Async do
       $stdin.each_line { |line| dispatch(line) }
       @calls.values.each(&:wait)

@@ -130,14 +130,14 @@ class Adapter:
         except BrokenPipeError:
             raise Violation(f"{self.name} has ended: {self.stderr()}") from None
 
-    def prepare(self, do, op=None, **fields):
+    def prepare(self, do, op, /, **fields):
         """A request and its Call, not yet written."""
         call = Call(self, next(self._numbers), do if op is None else op)
         self._calls[call.number] = call
         return call, {"id": call.number, "do": do, **({} if op is None else {"op": op}), **fields}
 
     def request(self, do, **fields):
-        call, request = self.prepare(do, **fields)
+        call, request = self.prepare(do, None, **fields)
         self.write([request])
         return call
 
@@ -247,14 +247,14 @@ class Store:
         self.adapter.write([request for _, request in prepared])
         return [call for call, _ in prepared]
 
-    def submit(self, op, deadline_ms=None, **args):
+    def submit(self, op, deadline_ms=None, /, **args):
         return self.submit_all([(op, args)], deadline_ms)[0]
 
-    def call(self, op, deadline_ms=None, **args):
+    def call(self, op, deadline_ms=None, /, **args):
         """One call, waited for."""
         return self.submit(op, deadline_ms, **args).answer()
 
-    def ok(self, op, deadline_ms=None, **args):
+    def ok(self, op, deadline_ms=None, /, **args):
         """One call that must succeed; its result, decoded with exact numbers."""
         return self.call(op, deadline_ms, **args).value
 

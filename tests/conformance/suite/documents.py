@@ -37,3 +37,31 @@ def edges():
         "planes": planes()[0],
         "planes escaped": planes()[1],
     }
+
+
+def generated(rng, depth=0):
+    """A random JSON text, written as a careless or a careful client might write it."""
+    space = rng.choice(["", "", " ", "\n\t"])
+    kind = rng.randrange(7 if depth < 4 else 5)
+    if kind == 0:
+        return rng.choice(["null", "true", "false"])
+    if kind in (1, 2):
+        return number(rng)
+    if kind in (3, 4):
+        return text(rng)
+    parts = [generated(rng, depth + 1) for _ in range(rng.randrange(6))]
+    if kind == 5:
+        return f"[{space}{f',{space}'.join(parts)}]"
+    return "{" + f",{space}".join(f"{text(rng)}{space}:{part}" for part in parts) + f"{space}}}"
+
+
+def number(rng):
+    digits = str(rng.randrange(10 ** rng.choice([1, 3, 17, 40])))
+    fraction = rng.choice(["", "", f".{rng.randrange(10**6)}", ".10"])
+    exponent = rng.choice(["", "", "", f"e{rng.randrange(-30, 30)}", f"E+{rng.randrange(30)}"])
+    return rng.choice(["", "-"]) + digits + fraction + exponent
+
+
+def text(rng):
+    points = [rng.choice([rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000), rng.randrange(1, 128)]) for _ in range(rng.randrange(12))]
+    return json.dumps("".join(map(chr, points)), ensure_ascii=rng.random() < 0.5)
