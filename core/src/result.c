@@ -59,6 +59,16 @@ static void put_row(struct buffer *out, const struct conn *conn, int row)
     buffer_text(out, "}");
 }
 
+/* An operation that must give a row and gives none failed as its first declared failure says. */
+static void result_missing(keep_store *store, struct op *op)
+{
+    const char *fails = op->statement->spec->fails, *words = strchr(fails, ' ');
+    keep_status status = strncmp(fails, "ABSENT ", 7) == 0     ? KEEP_ABSENT
+                         : strncmp(fails, "CONFLICT ", 9) == 0 ? KEEP_CONFLICT
+                                                               : KEEP_INTERNAL;
+    op_finish_error(store, op, status, words ? words + 1 : "the server gave no row", NULL, NULL);
+}
+
 static void result_finish(keep_store *store, struct op *op)
 {
     const struct statement_spec *spec = op->statement->spec;
@@ -70,8 +80,7 @@ static void result_finish(keep_store *store, struct op *op)
     else if (op->result.failed)
         op_finish_error(store, op, KEEP_NO_MEMORY, "no memory for the answer", NULL, NULL);
     else if (empty && spec->gives == GIVES_ONE)
-        op_finish_error(store, op, spec->fails[0] ? KEEP_ABSENT : KEEP_INTERNAL,
-                        spec->fails[0] ? spec->fails : "the server gave no row", NULL, NULL);
+        result_missing(store, op);
     else
         op_finish_ok(store, op, !empty ? NULL : spec->gives == GIVES_MANY ? "[]" : "null");
 }
