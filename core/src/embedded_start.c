@@ -17,7 +17,7 @@ enum {
     START_NAP_MS = 2,
     START_LOG_TAIL = 1500,           /* bytes of the log that a message shows */
     START_LOG_MAX = 4 * 1024 * 1024, /* bytes; a longer log is begun anew at the next start */
-    START_FIXED_ARGUMENTS = 16,      /* of postgres, besides conf.… */
+    START_ARGUMENTS = 32 + 2 * EMBEDDED_SETTINGS, /* of postgres */
 };
 
 /* The nth line of a text, or an empty one. */
@@ -147,16 +147,22 @@ static bool start_supervisor(const struct embedded_job *job, const struct embedd
         socket_lock[EMBEDDED_SOCKET + 32], port[32];
     char word_data[] = "-D", word[] = "-c",
          closed[] = "listen_addresses=", private[] = "unix_socket_permissions=0700",
-         to_stderr[] = "log_destination=stderr", direct[] = "logging_collector=off";
+         to_stderr[] = "log_destination=stderr", direct[] = "logging_collector=off",
+         in_files[] = "dynamic_shared_memory_type=mmap";
     snprintf(port, sizeof port, "port=%d", EMBEDDED_PORT);
     snprintf(socket_lock, sizeof socket_lock, "%s/.s.PGSQL.%d.lock", socket, EMBEDDED_PORT);
     start_quote(socket, directories, sizeof directories);
     if (!embedded_path(postgres, bin, "postgres") || !embedded_path(data, place->root, "data"))
         return false;
-    char *argv[START_FIXED_ARGUMENTS + 2 * EMBEDDED_SETTINGS + 1] = {
-        postgres, word_data, data, word, closed,    word, directories, word,
-        private,  word,      port, word, to_stderr, word, direct};
-    int count = START_FIXED_ARGUMENTS - 1;
+    /* What a killed temporary server shared in files goes with its directory; elsewhere it would stay in memory. */
+    char *const ours[] = {
+        closed, directories, private, port, to_stderr, direct, place->temp ? in_files : NULL};
+    char *argv[START_ARGUMENTS] = {postgres, word_data, data};
+    int count = 3;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0] && ours[i] != NULL; i++) {
+        argv[count++] = word;
+        argv[count++] = ours[i];
+    }
     for (int i = 0; i < place->setting_count; i++) {
         argv[count++] = word;
         argv[count++] = place->settings[i];
