@@ -30,8 +30,13 @@ module StoreTests
     @agent ||= SecureRandom.hex(8)
   end
 
-  def connections(of = store)
-    of.admin.stats["connections"].slice("opened", "lost")
+  def setup
+    store
+  end
+
+  # How many of the shared store's connections ended before it wanted them to.
+  def lost_connections
+    store.admin.stats["connections"]["lost"]
   end
 
   # A store whose server accepts connections and never says a word, so that calls wait for as long as they may.

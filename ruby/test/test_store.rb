@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "helper"
+require "rbconfig"
 
 class TestStore < Minitest::Test
   include StoreTests
@@ -21,12 +22,17 @@ class TestStore < Minitest::Test
   def test_every_operation_is_a_method_with_its_arguments_as_keywords
     StateKeep::Operations::CATALOG.each do |spec|
       noun, verb = spec["op"].split(".")
-      keywords = store.public_send(noun).method(verb).parameters.map(&:last)
-      assert_equal spec["args"].map { |arg| arg["name"].to_sym } + %i[timeout raw], keywords.sort_by { |name|
-        (spec["args"].map { |arg| arg["name"].to_sym } + %i[timeout raw]).index(name)
-      }
+      keywords = spec["args"].map { |arg| [arg["nullable"] ? :key : :keyreq, arg["name"].to_sym] }
+      keywords.push(%i[key timeout], %i[key raw])
+      assert_equal keywords.sort, store.public_send(noun).method(verb).parameters.sort
     end
     assert_raises(ArgumentError) { store.state.save(agent_id: "a") }
+  end
+
+  def test_signatures_are_those_of_the_catalogue
+    signatures = File.expand_path("../sig", __dir__)
+    made = IO.popen([RbConfig.ruby, *$LOAD_PATH.map { |path| "-I#{path}" }, "#{signatures}/generate.rb"], &:read)
+    assert_equal made, File.read("#{signatures}/operations.rbs"), "run rake sig"
   end
 
   def test_names_given_as_data_are_checked

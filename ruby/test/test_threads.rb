@@ -56,11 +56,13 @@ class TestThreads < Minitest::Test
   end
 
   def test_a_thousand_random_interruptions_lose_and_swap_nothing
-    before = connections
+    lost = lost_connections
     interrupted = Queue.new
     swapped = Queue.new
     stop = false
-    workers = Array.new(32) { |number| Thread.new { work(number, interrupted, swapped) until stop } }
+    workers = Array.new(32) do |number|
+      Thread.new { work(number, interrupted, swapped) until stop }.tap { |worker| worker.report_on_exception = false }
+    end
     random = Random.new(7)
     1000.times do
       sleep random.rand * 0.002
@@ -70,7 +72,7 @@ class TestThreads < Minitest::Test
     assert_within(20) { workers.each { |worker| end_of(worker) } }
     assert_predicate swapped, :empty?
     assert_operator interrupted.size, :>, 100
-    assert_equal before["lost"], connections["lost"]
+    assert_equal lost, lost_connections
     assert_nothing_held
   end
 
@@ -92,7 +94,6 @@ class TestThreads < Minitest::Test
 
   # An interruption may also come between two rounds, and then ends the thread.
   def end_of(worker)
-    worker.report_on_exception = false
     worker.join
   rescue Interruption
     nil

@@ -36,3 +36,7 @@ $VPATH << core << File.dirname(wrapper)
 $srcs = [File.join(core, "all.c"), wrapper]
 $objs = %w[all.o core_wrap.o]
 create_makefile("statekeep/core")
+
+# all.c is one file only for the compiler.
+sources = Dir[File.join(core, "{src,include}", "*.{c,h}")]
+File.write("Makefile", "\n$(OBJS): #{sources.join(" ")}\n", mode: "a")
