@@ -258,57 +258,93 @@ static bool find_nothing(struct find *find)
         places);
 }
 
-/* Copies the parts of an installation that its own prefix holds. */
-static int find_copy_parts(const char *prefix, const char *to)
+/* Copies a directory for everybody to read, when there is one. 0 or errno. */
+static int find_copy_part(const char *from, const char *from_name, const char *to,
+                          const char *to_name)
+{
+    char source[EMBEDDED_PATH], target[EMBEDDED_PATH];
+    if (!embedded_path(source, from, from_name) || !embedded_path(target, to, to_name))
+        return ENAMETOOLONG;
+    if (access(source, F_OK) != 0)
+        return 0;
+    int failure = embedded_tree_copy(source, target, NULL);
+    return failure == 0 && chmod(target, 0755) != 0 ? errno : failure;
+}
+
+/* Where the copy of package/version/bin is: the last two names are kept, as programs find their libraries by them. */
+static bool find_copied_path(const char *prefix, const char *to, char out[EMBEDDED_PATH])
+{
+    const char *version = strrchr(prefix, '/');
+    if (version == NULL || version == prefix)
+        return false;
+    const char *package = version - 1;
+    while (*package != '/')
+        package--;
+    return embedded_path(out, to, package + 1);
+}
+
+/* Copies the programs of a prefix package/version with what they find by its relative path: version/lib, version/share,
+ * and package.libs, where Python wheels keep shared libraries. 0 or errno. */
+static int find_copy_tree(const char *prefix, const char *to)
 {
     static const char *const parts[] = {"bin", "lib", "share"};
-    char from_part[EMBEDDED_PATH], to_part[EMBEDDED_PATH];
-    int failure = mkdir(to, 0755) == 0 ? 0 : errno;
-    for (size_t i = 0; failure == 0 && i < sizeof parts / sizeof parts[0]; i++) {
-        if (!embedded_path(from_part, prefix, parts[i]) || !embedded_path(to_part, to, parts[i]))
-            return ENAMETOOLONG;
-        failure = embedded_tree_copy(from_part, to_part, NULL);
-        if (failure == 0 && chmod(to_part, 0755) != 0)
-            failure = errno;
-    }
-    return failure == 0 && chmod(to, 0755) != 0 ? errno : failure;
+    char version[EMBEDDED_PATH], package[EMBEDDED_PATH], libraries[EMBEDDED_PATH + 8];
+    if (!find_copied_path(prefix, to, version))
+        return ENAMETOOLONG;
+    int failure = embedded_home_make(version, 0755);
+    for (size_t i = 0; failure == 0 && i < sizeof parts / sizeof parts[0]; i++)
+        failure = find_copy_part(prefix, parts[i], version, parts[i]);
+    snprintf(package, sizeof package, "%.*s", (int)(strrchr(prefix, '/') - prefix), prefix);
+    char *name = strrchr(package, '/');
+    snprintf(libraries, sizeof libraries, "%s.libs", name + 1);
+    *name = 0;
+    return failure != 0 ? failure : find_copy_part(package, libraries, to, libraries);
+}
+
+/* Makes the copy under a name of its own, so that nobody uses half of one. */
+static int find_copy(const char *prefix, const char *to)
+{
+    char fresh[EMBEDDED_PATH];
+    if (snprintf(fresh, sizeof fresh, "%s.%ld", to, (long)getpid()) >= (int)sizeof fresh)
+        return ENAMETOOLONG;
+    int failure = embedded_tree_remove(fresh);
+    if (failure == 0)
+        failure = find_copy_tree(prefix, fresh);
+    if (failure == 0)
+        failure = embedded_tree_sync(fresh);
+    if (failure == 0 && rename(fresh, to) != 0 && errno != EEXIST && errno != ENOTEMPTY)
+        failure = errno;
+    embedded_tree_remove(fresh);
+    return failure;
 }
 
 /* Programs that only root can reach (in a virtual environment below /root, say) are copied to where the server's account
- * can run them, once for each version. A tree of its own is needed: bin/ with share/ beside it. */
+ * can run them, once for each version. A tree of its own is needed: share/ beside bin/. */
 static bool find_make_readable(struct find *find)
 {
     struct embedded_programs *out = find->out;
     const struct embedded_account *account = &find->place->account;
-    char path[EMBEDDED_PATH], cache[EMBEDDED_PATH], name[EMBEDDED_NAME + 32], copy[EMBEDDED_PATH],
-        fresh[EMBEDDED_PATH + 16], prefix[PATH_MAX], share[2 * EMBEDDED_PATH];
+    char path[EMBEDDED_PATH], cache[EMBEDDED_PATH], name[EMBEDDED_NAME + 32], to[EMBEDDED_PATH],
+        prefix[PATH_MAX];
     if (!embedded_path(path, out->bin, "postgres") || embedded_may(account, path, R_OK | X_OK))
         return true;
-    snprintf(share, sizeof share, "%s/../share", out->bin);
-    snprintf(path, sizeof path, "%.1000s/..", out->bin);
     snprintf(name, sizeof name, "pg-%d-%016llx", out->major,
              (unsigned long long)(embedded_hash(out->version) ^ embedded_hash(out->bin)));
-    if (access(share, F_OK) != 0 || realpath(path, prefix) == NULL ||
-        !embedded_home_cache(find->place, cache) || !embedded_path(copy, cache, name))
+    bool own_tree = embedded_path(path, out->bin, "../share") && access(path, F_OK) == 0 &&
+                    embedded_path(path, out->bin, "..") && realpath(path, prefix) != NULL &&
+                    strlen(prefix) < EMBEDDED_PATH && find_copied_path(prefix, "", to);
+    if (!own_tree || !embedded_home_cache(find->place, cache) || !embedded_path(to, cache, name))
         return embedded_fail(
             find->job, KEEP_UNAVAILABLE,
             "PostgreSQL's programs in %s cannot be run by \"%s\", nor be copied for it", out->bin,
             account->name);
-    if (access(copy, F_OK) != 0) {
-        snprintf(fresh, sizeof fresh, "%s.%ld", copy, (long)getpid());
-        embedded_tree_remove(fresh);
-        int failure = find_copy_parts(prefix, fresh);
-        if (failure == 0 && rename(fresh, copy) != 0 && errno != EEXIST && errno != ENOTEMPTY)
-            failure = errno;
-        embedded_tree_remove(fresh);
-        if (failure != 0)
-            return embedded_fail(find->job, KEEP_UNAVAILABLE,
-                                 "PostgreSQL's programs in %s cannot be run by \"%s\", and copying "
-                                 "them to %s failed: "
-                                 "%s",
-                                 out->bin, account->name, copy, strerror(failure));
-    }
-    return embedded_path(out->bin, copy, "bin");
+    int failure = access(to, F_OK) == 0 ? 0 : find_copy(prefix, to);
+    if (failure != 0)
+        return embedded_fail(find->job, KEEP_UNAVAILABLE,
+                             "PostgreSQL's programs in %s cannot be run by \"%s\", and copying "
+                             "them to %s failed: %s",
+                             out->bin, account->name, to, strerror(failure));
+    return find_copied_path(prefix, to, path) && embedded_path(out->bin, path, "bin");
 }
 
 bool embedded_find(struct embedded_job *job, const struct embedded_place *place, int major,

@@ -102,20 +102,29 @@ static bool home_base(char out[EMBEDDED_PATH], bool cache)
            embedded_path(out, home, cache ? ".cache/statekeep" : ".local/share/statekeep");
 }
 
+/* The mode holds whatever the host's umask is: root's directories must be open to the server's account. */
+static int home_make_one(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) == 0)
+        return chmod(path, mode) == 0 ? 0 : errno;
+    int failure = errno; /* not always EEXIST for what is there: EROFS comes first */
+    return access(path, F_OK) == 0 ? 0 : failure;
+}
+
 int embedded_home_make(const char *path, mode_t mode)
 {
     char partial[EMBEDDED_PATH];
     if (snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial)
         return ENAMETOOLONG;
-    for (char *at = partial + 1; *at != 0; at++) {
+    int failure = 0;
+    for (char *at = partial + 1; failure == 0 && *at != 0; at++) {
         if (*at != '/')
             continue;
         *at = 0;
-        if (mkdir(partial, mode) != 0 && errno != EEXIST && access(partial, F_OK) != 0)
-            return errno;
+        failure = home_make_one(partial, mode);
         *at = '/';
     }
-    return mkdir(partial, mode) == 0 || errno == EEXIST ? 0 : errno;
+    return failure != 0 ? failure : home_make_one(partial, mode);
 }
 
 bool embedded_home_cache(const struct embedded_place *place, char out[EMBEDDED_PATH])

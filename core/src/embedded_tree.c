@@ -72,6 +72,8 @@ static int tree_copy_file(const struct tree_copy *copy, int from_dir, int to_dir
     int to =
         openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode & 0777);
     int failure = to < 0 ? errno : tree_pour(copy, from, to);
+    if (failure == 0 && fchmod(to, mode & 0777) != 0) /* whatever the umask is */
+        failure = errno;
     if (failure == 0)
         failure = tree_give(copy, to);
     if (to >= 0 && close(to) != 0 && failure == 0)
