@@ -1,7 +1,7 @@
 """Runs every test there is and prints one line for each part, then the sum: `make test`.
 
     test.py                 everything
-    test.py PART [PART…]    only parts whose name holds one of these words
+    test.py PART [PART…]    only parts of these names ("c" is "c", "c tsan", …)
     test.py --list          the parts
 
 A part's output is in build/test/<part>.log; that of a failed part is shown. A part that lacks what it tests counts as
@@ -100,10 +100,10 @@ def c_parts():
                 f"{before} ctest --preset {preset} --output-junit {{report}}")
     # Where addresses are laid out with more chance than the thread sanitizer can take, it must be without.
     fixed = "$(setarch -R true 2>/dev/null && echo setarch -R)"
-    yield Part("c", "core/src/api.c", tests("dev"), count_junit)
-    yield Part("c asan+ubsan", "core/src/api.c", tests("asan"), count_junit)
-    yield Part("c tsan", "core/src/api.c", tests("tsan", fixed), count_junit)
-    yield Part("c valgrind", "core/src/api.c", "scripts/valgrind.sh build/dev", count_line)
+    yield Part("c", "core/src/api.c", tests("dev", SERVED), count_junit)
+    yield Part("c asan+ubsan", "core/src/api.c", tests("asan", SERVED), count_junit)
+    yield Part("c tsan", "core/src/api.c", tests("tsan", f"{SERVED} {fixed}"), count_junit)
+    yield Part("c valgrind", "core/src/api.c", f"{SERVED} scripts/valgrind.sh build/dev", count_line)
     yield Part("simulator", "tests/simulator/main.c", "build/dev/simulator --seeds 2000", count_line)
     yield Part("simulator asan+ubsan", "tests/simulator/main.c", "build/asan/simulator --seeds 200", count_line)
     yield Part("simulator finds planted bugs", "tests/simulator/test_plants.py", pytest("tests/simulator"), count_junit)
@@ -117,9 +117,9 @@ def package_parts():
     for environment in sorted((ROOT / "build").glob("venv*")):
         version = subprocess.run([environment / "bin/python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
                                  capture_output=True, text=True).stdout.strip()
-        command = pytest(f"--rootdir python --import-mode=importlib {ROOT}/python/tests", f"{environment}/bin/python")
+        command = pytest(f"{ROOT}/python/tests", f"{environment}/bin/python")
         yield Part(f"python {version}", "python/tests", f"{SERVED} sh -c 'cd build && {command}'", count_junit)
-    yield Part("ruby", "ruby/test", f"{SERVED} sh -c 'cd build && ruby ../ruby/test/all.rb'", count_minitest)
+    yield Part("ruby", "ruby/test", f"""{SERVED} ruby -I ruby/test -e 'Dir["./ruby/test/test_*.rb"].each {{{{ |file| require file }}}}'""", count_minitest)
     yield Part("go vet", "go.mod", "go vet ./...")
     yield Part("go", "go.mod", f"{SERVED} go test -json -count=1 ./go/...", count_go)
     yield Part("go race", "go.mod", f"{SERVED} go test -json -count=1 -race ./go/...", count_go)
@@ -139,6 +139,15 @@ def parts():
     yield Part("demo", "examples/demo.py", "python examples/demo.py")
 
 
+def end_group(process):
+    """Ends what a part left running: all of it when the part was stopped."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
 def run(part, log):
     """The part's counts, and whether it came to its end well."""
     report = log.with_suffix(".xml")
@@ -150,10 +159,10 @@ def run(part, log):
         try:
             well = process.wait(part.minutes * 60) == 0
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             output.write(f"\nended after {part.minutes} minutes\n".encode())
             well = False
+        finally:
+            end_group(process)
     try:
         counts = part.count(log.read_text(errors="replace"), report)
     except (OSError, ElementTree.ParseError):
@@ -164,11 +173,14 @@ def run(part, log):
 
 
 def main():
-    words = sys.argv[1:]
-    chosen = [part for part in parts() if not words or words == ["--list"] or any(word in part.name for word in words)]
-    if words == ["--list"]:
-        print("\n".join(part.name for part in chosen))
+    names = sys.argv[1:]
+    if names == ["--list"]:
+        print("\n".join(part.name for part in parts()))
         return
+    chosen = [part for part in parts() if not names or any(f"{part.name} ".startswith(f"{name} ") for name in names)]
+    if not chosen:
+        sys.exit(f"no part is named {' or '.join(names)}; see --list")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # unwinds, and so ends the part that runs
     LOGS.mkdir(parents=True, exist_ok=True)
     total, begun = Counts(), time.monotonic()
     for part in chosen:
