@@ -1,5 +1,3 @@
-//go:build cgo
-
 package statestore
 
 import (
@@ -7,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	statekeep "github.com/statekeep/statekeep/go"
 )
@@ -46,6 +45,20 @@ func describe(err *statekeep.Error) string {
 		return err.Message
 	}
 	return err.Error()
+}
+
+// checkEncoding refuses an id that PostgreSQL's text cannot hold, as the server would; the engine refuses it before, and
+// has no SQLSTATE to give.
+func checkEncoding(op string, ids ...string) error {
+	for _, id := range ids {
+		for at, char := range id {
+			if _, size := utf8.DecodeRuneInString(id[at:]); char == 0 || char == utf8.RuneError && size == 1 {
+				return &statekeep.Error{Status: statekeep.Invalid, Op: op, Code: "22021",
+					Message: fmt.Sprintf(`invalid byte sequence for encoding "UTF8": 0x%02x`, id[at])}
+			}
+		}
+	}
+	return nil
 }
 
 // severity is what the server says beside a code: FATAL where it refuses or ends a connection.

@@ -1,5 +1,3 @@
-//go:build cgo
-
 // Package statestore stands in for the PostgreSQL state store of Forge's ai-sdk
 // (github.com/xraph/ai-sdk/integrations/statestores/postgres): the same table, documents, errors, logs and metrics, on
 // the StateKeep engine, which sends the calls of many goroutines together. It imports neither the SDK nor pgx: the
@@ -134,7 +132,10 @@ func (s *Store[S]) Save(ctx context.Context, state *S) error {
 	if err != nil {
 		return fmt.Errorf("failed to marshal state: %w", err)
 	}
-	if err := s.store.State().Save(ctx, agentID, sessionID, json.RawMessage(document)); err != nil {
+	if err = checkEncoding("state.save", agentID, sessionID); err == nil {
+		err = s.store.State().Save(ctx, agentID, sessionID, json.RawMessage(document))
+	}
+	if err != nil {
 		return fmt.Errorf("failed to save state: %w", cause(err))
 	}
 	s.hooks.count(saveCount)
@@ -150,7 +151,11 @@ func (s *Store[S]) Load(ctx context.Context, agentID, sessionID string) (*S, err
 	}
 	start := time.Now()
 	defer s.hooks.observe(loadDuration, start)
-	document, err := s.store.Call(ctx, "state.load", agentID, sessionID)
+	var document json.RawMessage
+	err := checkEncoding("state.load", agentID, sessionID)
+	if err == nil {
+		document, err = s.store.Call(ctx, "state.load", agentID, sessionID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("failed to load state: %w", cause(err))
 	}
@@ -172,7 +177,11 @@ func (s *Store[S]) Delete(ctx context.Context, agentID, sessionID string) error 
 		return err
 	}
 	start := time.Now()
-	if err := s.store.State().Delete(ctx, agentID, sessionID); err != nil {
+	err := checkEncoding("state.delete", agentID, sessionID)
+	if err == nil {
+		err = s.store.State().Delete(ctx, agentID, sessionID)
+	}
+	if err != nil {
 		return fmt.Errorf("failed to delete state: %w", cause(err))
 	}
 	s.hooks.count(deleteCount)
@@ -187,7 +196,11 @@ func (s *Store[S]) List(ctx context.Context, agentID string) ([]string, error) {
 	}
 	start := time.Now()
 	defer s.hooks.observe(listDuration, start)
-	sessions, err := s.store.State().List(ctx, agentID, 0, 0)
+	var sessions []string
+	err := checkEncoding("state.list", agentID)
+	if err == nil {
+		sessions, err = s.store.State().List(ctx, agentID, 0, 0)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("failed to list sessions: %w", cause(err))
 	}
