@@ -319,17 +319,20 @@ static int find_copy(const char *prefix, const char *to)
 }
 
 /* Programs that only root can reach (in a virtual environment below /root, say) are copied to where the server's account
- * can run them, once for each version. A tree of its own is needed: share/ beside bin/. */
+ * can run them, once for each installation. A tree of its own is needed: share/ beside bin/. */
 static bool find_make_readable(struct find *find)
 {
     struct embedded_programs *out = find->out;
     const struct embedded_account *account = &find->place->account;
     char path[EMBEDDED_PATH], cache[EMBEDDED_PATH], name[EMBEDDED_NAME + 32], to[EMBEDDED_PATH],
         prefix[PATH_MAX];
-    if (!embedded_path(path, out->bin, "postgres") || embedded_may(account, path, R_OK | X_OK))
+    struct stat info;
+    if (!embedded_path(path, out->bin, "postgres") || stat(path, &info) != 0 ||
+        embedded_may(account, path, R_OK | X_OK))
         return true;
-    snprintf(name, sizeof name, "pg-%d-%016llx", out->major,
-             (unsigned long long)(embedded_hash(out->version) ^ embedded_hash(out->bin)));
+    snprintf(name, sizeof name, "pg-%d-%016llx-%llx", out->major,
+             (unsigned long long)(embedded_hash(out->version) ^ embedded_hash(out->bin)),
+             (unsigned long long)info.st_mtime);
     bool own_tree = embedded_path(path, out->bin, "../share") && access(path, F_OK) == 0 &&
                     embedded_path(path, out->bin, "..") && realpath(path, prefix) != NULL &&
                     strlen(prefix) < EMBEDDED_PATH && find_copied_path(prefix, "", to);
