@@ -362,6 +362,8 @@ struct dial *dial_open(struct dsn *dsn, struct watch *watch); /* takes the dsn o
 void dial_close(struct dial *dial);
 enum dial_state dial_begin(struct dial *dial, int64_t now_us);
 const char *dial_error(const struct dial *dial); /* valid in DIAL_FAILED until dial_begin() */
+bool dial_is_embedded(const struct dial *dial);
+bool dial_is_running(struct dial *dial);
 void dial_stale(struct dial *dial);
 const char *const *dial_keys(const struct dial *dial);
 const char *const *dial_values(const struct dial *dial);

@@ -273,6 +273,19 @@ enum dial_state dial_begin(struct dial *dial, int64_t now_us)
     return DIAL_FAILED;
 }
 
+bool dial_is_embedded(const struct dial *dial)
+{
+    return dial->dsn.embedded;
+}
+
+bool dial_is_running(struct dial *dial)
+{
+    pthread_mutex_lock(&dial->lock);
+    bool running = dial->state == DIAL_RUNNING;
+    pthread_mutex_unlock(&dial->lock);
+    return running;
+}
+
 void dial_stale(struct dial *dial)
 {
     pthread_mutex_lock(&dial->lock);

@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether calls that waited for "connect_ms" are given up: not while a server of our own is being made. */
+static bool pool_impatient(const keep_store *store)
+{
+    return store->down_us && !(dial_is_embedded(store->dial) && dial_is_running(store->dial));
+}
+
 static bool conn_is_up(const struct conn *conn)
 {
     return conn->state == CONN_IDLE || conn->state == CONN_BUSY;
@@ -77,6 +83,8 @@ static void pool_open(keep_store *store)
         if (store->down_us == 0 && !pool_up(store))
             store->down_us = now_us;
         enum dial_state dial = dial_begin(store->dial, now_us);
+        if (dial == DIAL_READY && dial_is_embedded(store->dial) && !pool_up(store))
+            store->down_us = now_us; /* making the server was worth any wait; patience begins now */
         if (dial == DIAL_READY)
             conn_open(&store->conns[i]);
         else if (dial == DIAL_FAILED)
@@ -199,7 +207,7 @@ void pool_timers(keep_store *store, int64_t now_us)
                 conn_lost(conn, "nobody waits for the answer any more", false);
         }
     }
-    if (store->down_us && !pool_up(store))
+    if (pool_impatient(store) && !pool_up(store))
         pool_expire(store, true);
 }
 
@@ -222,7 +230,7 @@ int64_t pool_next_time(const keep_store *store)
     }
     if (waiting && pool_count(store, CONN_CONNECTING) == 0 && pool_count(store, CONN_DOWN) > 0)
         next_us = earlier(next_us, store->retry_us);
-    if (waiting && store->down_us)
+    if (waiting && pool_impatient(store))
         for (int i = 0; i < catalog_count(); i++) {
             const struct op *op = store->lanes[i].queue.first;
             int64_t since_us = op && op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
