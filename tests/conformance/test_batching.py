@@ -123,7 +123,9 @@ def test_a_superseded_save_is_done_when_the_one_after_it_fails(adapter, states):
     with gate(store, states):
         calls = gather(store, [save("s", Json("1")), save("s", POISON), save("t", Json("2"))])
     first, poisoned, other = answers(calls)
-    assert (first.status, poisoned.status, other.status) == ("OK", "INVALID", "OK")
+    assert (first.status, other.status) == ("OK", "OK")
+    # Where the poisoned save came first, it is the one that was superseded.
+    assert poisoned.status == "INVALID" or not adapter.can["ordered"]
     assert states.states() == {"s": "1", "t": "2"}
     store.close()
 

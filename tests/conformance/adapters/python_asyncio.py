@@ -62,23 +62,26 @@ class Adapter:
         python_calls.answer(request, None)
 
     async def do_fork(self, request):
-        name = request["store"]
+        inherited, dsn = self.stores[request["store"]], self.dsns[request["store"]]
 
-        def ping_inherited():
-            future = self.stores[name].admin.ping()
-            return future.exception().status
-
-        def ping_own():
+        def child():
             asyncio._set_running_loop(None)  # the parent's loop is not the child's
-            return asyncio.run(self.ping_once(self.dsns[name]))
+            return asyncio.run(self.child_pings(inherited, dsn))
 
-        python_calls.fork(request, ping_inherited, ping_own)
+        python_calls.fork(request, child)
 
     @staticmethod
-    async def ping_once(dsn):
-        async with statekeep.connect(dsn) as store:
-            await store.admin.ping()
-        return "OK"
+    async def child_pings(inherited, dsn):
+        async with statekeep.connect(dsn) as own:
+            return {"inherited": await status(inherited.admin.ping()), "own": await status(own.admin.ping())}
+
+
+async def status(future):
+    try:
+        await future
+    except statekeep.Error as error:
+        return error.status
+    return "OK"
 
 
 if os.environ.get("STATEKEEP_UVLOOP"):

@@ -50,21 +50,21 @@ class Adapter:
         python_calls.answer(request, None)
 
     def do_fork(self, request):
-        name = request["store"]
+        inherited, dsn = self.stores[request["store"]], self.dsns[request["store"]]
 
-        def ping_inherited():
-            try:
-                self.stores[name].admin.ping()
-            except statekeep.Error as error:
-                return error.status
-            return "OK"
+        def child():
+            with statekeep.open(dsn) as own:
+                return {"inherited": ping(inherited), "own": ping(own)}
 
-        def ping_own():
-            with statekeep.open(self.dsns[name]) as store:
-                store.admin.ping()
-            return "OK"
+        python_calls.fork(request, child)
 
-        python_calls.fork(request, ping_inherited, ping_own)
+
+def ping(store):
+    try:
+        store.admin.ping()
+    except statekeep.Error as error:
+        return error.status
+    return "OK"
 
 
 Adapter().serve()

@@ -35,14 +35,11 @@ class RubyAdapter
     answer(request, nil)
   end
 
-  # The child answers through a pipe what its two pings gave.
+  # The child answers through a pipe. A fiber scheduler does not survive a fork, so the child works in a blocking fiber.
   def do_fork(request)
     ours, theirs = IO.pipe
     process = fork do
-      statuses = { inherited: ping(@stores.fetch(request["store"])) }
-      StateKeep.open(@dsns[request["store"]]) { |store| statuses[:own] = ping(store) }
-      theirs.write(JSON.generate(statuses))
-      theirs.close
+      Fiber.new(blocking: true) { theirs.write(child_pings(request["store"])) }.resume
       exit!(0)
     end
     theirs.close
@@ -69,6 +66,12 @@ class RubyAdapter
     when "json" then StateKeep::Json.new(inner)
     when "base64" then inner.unpack1("m").force_encoding(Encoding::UTF_8)
     when "json_base64" then StateKeep::Json.new(inner.unpack1("m").force_encoding(Encoding::UTF_8))
+    end
+  end
+
+  def child_pings(name)
+    StateKeep.open(@dsns.fetch(name)) do |own|
+      JSON.generate({ inherited: ping(@stores.fetch(name)), own: ping(own) })
     end
   end
 
