@@ -156,7 +156,9 @@ static int find_arg(const cJSON *args, const char *name)
     return -1;
 }
 
-static bool read_member(struct call_args *out, const cJSON *args, const char **at, int *index)
+/* Takes one member. `given` says which arguments were there before. */
+static bool read_member(struct call_args *out, const cJSON *args, const char **at,
+                        bool given[CALL_ARGS])
 {
     struct slice key, value;
     key.at = skip_space(*at);
@@ -168,26 +170,25 @@ static bool read_member(struct call_args *out, const cJSON *args, const char **a
     if (!next_value(at, '}', &value))
         return fail(out, "the arguments are not a JSON object");
     char *name = decode_string(key);
-    *index = name ? find_arg(args, name) : -1;
-    bool known = *index >= 0;
-    if (!known)
+    int index = name ? find_arg(args, name) : -1;
+    if (index < 0)
         fail(out, "it takes no argument \"%.100s\"", name ? name : "");
     free(name);
-    return known && set(out, *index, cJSON_GetArrayItem(args, *index), value);
+    if (index < 0)
+        return false;
+    if (given[index])
+        return fail(out, "an argument is given twice");
+    given[index] = true;
+    return set(out, index, cJSON_GetArrayItem(args, index), value);
 }
 
 static bool read_object(struct call_args *out, const cJSON *args, const char *at)
 {
     bool given[CALL_ARGS] = {false};
     at = skip_space(at);
-    while (*at != '}') {
-        int index;
-        if (!read_member(out, args, &at, &index))
+    while (*at != '}')
+        if (!read_member(out, args, &at, given))
             return false;
-        if (given[index])
-            return fail(out, "an argument is given twice");
-        given[index] = true;
-    }
     return *skip_space(at + 1) == '\0' || fail(out, "something follows the object of arguments");
 }
 
