@@ -36,6 +36,17 @@ type slogLogger interface {
 	Info(message string, args ...any)
 }
 
+// formatLogger is the rest that go-utils' loggers offer without types of their own: all there is where Sugar() gives nil.
+type formatLogger interface {
+	Debugf(template string, args ...any)
+	Infof(template string, args ...any)
+}
+
+// messagesOnly logs without the values, so that the message stays the whole text.
+func messagesOnly(log func(template string, args ...any)) func(string, ...any) {
+	return func(message string, _ ...any) { log("%s", message) }
+}
+
 // hooks are the caller's logger and metrics, looked up once. The methods of go-utils have named types in their
 // signatures, so without importing it they are reached by reflection; what they return satisfies plain interfaces.
 type hooks struct {
@@ -67,8 +78,11 @@ func (h *hooks) useLogger(logger any) error {
 		h.debugLog, h.infoLog = known.Debugw, known.Infow
 	case slogLogger:
 		h.debugLog, h.infoLog = known.Debug, known.Info
+	case formatLogger:
+		h.debugLog, h.infoLog = messagesOnly(known.Debugf), messagesOnly(known.Infof)
 	default:
-		return fmt.Errorf("statestore: Config.Logger: %T has neither Debugw and Infow nor a Sugar() that has", logger)
+		return fmt.Errorf("statestore: Config.Logger: %T has neither Debugw and Infow, nor Debugf and Infof, "+
+			"nor a Sugar() that has", logger)
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ type Config struct {
 	ConnString string
 	// TableName may be schema-qualified and double-quoted; unquoted letters fold to lower case. "" is agent_states.
 	TableName string
-	// Logger may be nil, a go-utils log.Logger, a *slog.Logger, or anything with Debugw and Infow.
+	// Logger may be nil, a go-utils log.Logger, a *slog.Logger, or anything with Debugw and Infow, or Debugf and Infof
+	// (which get the messages without their values).
 	Logger any
 	// Metrics may be nil, a go-utils metrics.Metrics, or anything with Counter(name, …) giving a value with Inc() and
 	// Histogram(name, …) giving one with Observe(float64).
