@@ -68,6 +68,7 @@ class BuildCore(build_ext):
         ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden"]
         ext.extra_link_args = self.exports()
         super().build_extension(ext)
+        ext.sources = []  # setuptools lists sources in archives, and refuses those outside this folder
 
     def exports(self):
         if sys.platform == "darwin":
