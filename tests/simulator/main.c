@@ -1,4 +1,4 @@
-/* The simulator: `simulator [--seeds N] [--first N] [--seed N] [--trace]`. Each seed is one history; one that breaks a
+/* The simulator: `simulator [--seeds N] [--first N] [--seed N] [--stop] [--trace]`. Each seed is one history; one that breaks a
  * promise of the engine is printed, and `--seed N --trace` plays it again word by word. Exits with 1 when any failed. */
 #define _GNU_SOURCE
 #include "sim.h"
@@ -13,15 +13,16 @@ enum { SEEDS = 2000, HANG_SECONDS = 60 };
 
 struct plan {
     uint64_t first, count;
-    bool trace;
+    bool trace, stop;
 };
 
 static void usage(FILE *out)
 {
-    fputs("usage: simulator [--seeds N] [--first N] [--seed N] [--trace]\n"
+    fputs("usage: simulator [--seeds N] [--first N] [--seed N] [--stop] [--trace]\n"
           "  --seeds N   how many histories (2000)\n"
           "  --first N   the first one's seed (1)\n"
           "  --seed N    this one alone\n"
+          "  --stop      ends with the first history that fails\n"
           "  --trace     prints what happens\n",
           out);
 }
@@ -41,8 +42,9 @@ static bool plan_read(struct plan *plan, int count, char **words)
         const char *word = words[i], *value = i + 1 < count ? words[i + 1] : NULL;
         uint64_t number = 0;
         bool valued = number_of(value, &number);
-        if (strcmp(word, "--trace") == 0) {
-            plan->trace = true;
+        if (strcmp(word, "--trace") == 0 || strcmp(word, "--stop") == 0) {
+            plan->trace = plan->trace || word[2] == 't';
+            plan->stop = plan->stop || word[2] == 's';
             continue;
         }
         if (valued && strcmp(word, "--seeds") == 0)
@@ -50,7 +52,7 @@ static bool plan_read(struct plan *plan, int count, char **words)
         else if (valued && strcmp(word, "--first") == 0)
             plan->first = number;
         else if (valued && strcmp(word, "--seed") == 0)
-            *plan = (struct plan){number, 1, plan->trace};
+            *plan = (struct plan){number, 1, plan->trace, plan->stop};
         else
             return false;
         i++;
@@ -58,38 +60,42 @@ static bool plan_read(struct plan *plan, int count, char **words)
     return true;
 }
 
-/* An assertion of the engine, a wild pointer, or an endless loop: which seed it was must still be told. */
-static void crashed(int signal_number)
+/* After an assertion of the engine, a wild pointer or an endless loop nothing can be trusted: the other seeds are given
+ * up. */
+static void dying(int signal_number)
 {
-    char line[64] = "seed ";
-    char digits[24];
-    int count = 0;
-    size_t size = strlen(line);
-    for (uint64_t rest = world.seed; rest || count == 0; rest /= 10)
-        digits[count++] = (char)('0' + rest % 10);
-    while (count)
-        line[size++] = digits[--count];
-    const char *how = signal_number == SIGALRM ? " hangs\n" : " crashes\n";
-    memcpy(line + size, how, strlen(how));
-    ssize_t written = write(STDOUT_FILENO, line, size + strlen(how));
-    (void)written;
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
+    const char *how = signal_number == SIGALRM ? "hangs" : signal_number == SIGABRT ? "fails an assertion" : "crashes";
+    printf("seed %llu %s\n  replay with: simulator --seed %llu --trace\n", (unsigned long long)world.seed, how,
+           (unsigned long long)world.seed);
+    fflush(stdout);
+    _exit(1);
 }
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer's report ends the program; it has to say which seed it was. */
+void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void reported(void)
+{
+    fprintf(stderr, "seed %llu dies of the above\n", (unsigned long long)world.seed);
+}
+#endif
 
 static void catch_crashes(void)
 {
-    signal(SIGABRT, crashed);
-    signal(SIGALRM, crashed);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    signal(SIGSEGV, crashed);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    __sanitizer_set_death_callback(reported);
+#else
+    signal(SIGSEGV, dying);
 #endif
+    signal(SIGABRT, dying);
+    signal(SIGALRM, dying);
 }
 
 int main(int argument_count, char **arguments)
 {
-    struct plan plan = {1, SEEDS, false};
-    uint64_t failed = 0;
+    struct plan plan = {1, SEEDS, false, false};
+    uint64_t passed = 0, failed = 0;
     bool terminal = isatty(STDERR_FILENO);
     if (argument_count == 2 && strcmp(arguments[1], "--help") == 0) {
         usage(stdout);
@@ -102,10 +108,12 @@ int main(int argument_count, char **arguments)
     setvbuf(stdout, NULL, _IOLBF, 0);
     catch_crashes();
     world_install();
-    for (uint64_t i = 0; i < plan.count; i++) {
+    for (uint64_t i = 0; i < plan.count && !(plan.stop && failed); i++) {
         alarm(HANG_SECONDS);
         world_begin(plan.first + i, plan.trace);
-        if (!world_guard(history_run)) {
+        if (world_guard(history_run)) {
+            passed++;
+        } else {
             failed++;
             printf("  replay with: simulator --seed %llu --trace\n", (unsigned long long)(plan.first + i));
         }
@@ -115,6 +123,6 @@ int main(int argument_count, char **arguments)
     }
     if (terminal)
         fputs("\r\033[K", stderr);
-    printf("%llu passed, %llu failed\n", (unsigned long long)(plan.count - failed), (unsigned long long)failed);
+    printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed ? 1 : 0;
 }

@@ -358,7 +358,7 @@ int oracle_look(keep_store *store, const struct call *own)
         }
         pending_remove(call);
         finish(store, call, status);
-        others += call != own;
+        others += call != own && !call->awaited;
     }
     if (link_count() > limits.connections)
         world_fail("%d connections are open; the option allows %d", link_count(), limits.connections);

@@ -160,6 +160,10 @@ static int sim_watch_wait(struct watch *watch, struct watch_event *events, int c
     for (;;) {
         int count = collect(watch, events, capacity);
         look_for_spinning(count);
+        for (int i = 0; i < count; i++)
+            world_trace("  ready: %s %d%s%s", events[i].tag >= WATCH_TAG_WAKE ? "own" : "connection",
+                        (int)events[i].tag, events[i].ready & WATCH_READ ? " read" : "",
+                        events[i].ready & WATCH_WRITE ? " write" : "");
         if (count > 0 || world.now_us >= until_us)
             return count;
         int64_t next = world_next_event();

@@ -20,6 +20,7 @@ enum fate {
     FATE_ENDED_BEFORE,     /* the session is terminated before it runs */
     FATE_ENDED_BETWEEN,    /* terminated when the query has answered and nothing is committed yet */
     FATE_CRASH_BETWEEN,    /* the same without a word */
+    FATE_ENDED_AFTER,      /* terminated when all is committed, before the last word */
     FATE_POOLER_BEFORE,    /* a pooler says the server's words, and nothing was committed */
     FATE_POOLER_AFTER,     /* the same, but it was */
     FATE_ANSWER_LOST,      /* committed, and not a word arrives */
@@ -403,8 +404,9 @@ static void send_answer(struct session *session, struct answer *answer)
         else if (answer->result[i])
             result_free(answer->result[i]);
     }
-    if (fate == FATE_ENDED_BETWEEN || fate == FATE_POOLER_BEFORE || fate == FATE_POOLER_AFTER)
-        say_end(session, fate == FATE_ENDED_BETWEEN);
+    bool itself = fate == FATE_ENDED_BETWEEN || fate == FATE_ENDED_AFTER;
+    if (itself || fate == FATE_POOLER_BEFORE || fate == FATE_POOLER_AFTER)
+        say_end(session, itself);
     if (fate > FATE_REQUEST_LOST && fate < FATE_LINK_FAULTS)
         session_cut(session, random_chance(300));
     else if (session->link)

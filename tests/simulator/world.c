@@ -1,4 +1,5 @@
 /* Chance, clock, memory and threads of the simulated world, and its beginning and end. */
+#define _GNU_SOURCE
 #include "sim.h"
 
 #include <errno.h>
@@ -11,12 +12,14 @@
 
 enum { LATE_THREADS = 16, FREED = 0xDD };
 
-/* In front of each block, so that what is not given back can be named. */
+/* In front of each block, so that what is not given back can be named. Behind it stands a fence. */
 struct block {
     struct block *prev, *next;
     size_t size;
     long number;
 };
+
+static const char fence[16] = "nobody's memory";
 
 struct late_thread {
     void (*work)(void *argument);
@@ -28,6 +31,7 @@ struct world world;
 static struct block blocks = {&blocks, &blocks, 0, 0};
 static struct late_thread late[LATE_THREADS];
 static jmp_buf escape;
+static bool guarded;
 
 void world_trace(const char *format, ...)
 {
@@ -49,15 +53,21 @@ noreturn void world_fail(const char *format, ...)
     vprintf(format, arguments);
     putchar('\n');
     va_end(arguments);
+    if (!guarded)
+        exit(1);
     longjmp(escape, 1);
 }
 
 bool world_guard(void (*history)(void))
 {
-    if (setjmp(escape))
-        return false;
-    history();
-    return true;
+    bool whole = false;
+    guarded = true;
+    if (!setjmp(escape)) {
+        history();
+        whole = true;
+    }
+    guarded = false;
+    return whole;
 }
 
 /* ---- chance (splitmix64) */
@@ -95,6 +105,12 @@ static bool memory_refused(void)
     return world.knobs.refuse_memory && !world.healthy && random_chance(world.knobs.refuse_memory);
 }
 
+static void block_check(const struct block *block)
+{
+    if (memcmp((const char *)(block + 1) + block->size, fence, sizeof fence) != 0)
+        world_fail("somebody wrote behind the allocation number %ld of %zu bytes", block->number, block->size);
+}
+
 static void block_free(struct block *block)
 {
     block->prev->next = block->next;
@@ -107,6 +123,8 @@ static void block_free(struct block *block)
 static void *world_alloc(void *old, size_t size)
 {
     struct block *before = old ? (struct block *)old - 1 : NULL;
+    if (before)
+        block_check(before);
     if (size == 0) {
         if (before)
             block_free(before);
@@ -114,13 +132,14 @@ static void *world_alloc(void *old, size_t size)
     }
     if (memory_refused())
         return NULL;
-    struct block *block = malloc(sizeof *block + size);
+    struct block *block = malloc(sizeof *block + size + sizeof fence);
     if (!block)
         world_fail("the machine itself has no memory left");
     *block = (struct block){&blocks, blocks.next, size, world.allocations};
     blocks.next->prev = block;
     blocks.next = block;
     memset(block + 1, FREED, size);
+    memcpy((char *)(block + 1) + size, fence, sizeof fence);
     if (before) {
         memcpy(block + 1, old, before->size < size ? before->size : size);
         block_free(before);

@@ -1,0 +1,200 @@
+"""The simulator must find bugs: each planted one is one replacement in a copy of the engine's sources, and the simulator
+has to fail within its 2,000 seeds. A text that is no longer in the sources fails the test: plant the bug anew."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 2000
+
+
+class Plant(NamedTuple):
+    """One bug: in which file of core/src which text is replaced."""
+
+    file: str
+    healthy: str
+    sick: str
+
+
+PLANTS = {
+    "lost waiter: the host is not woken": Plant(
+        "op.c",
+        "store->watched && !store->polling)",
+        "store->watched && !store->polling && false)",
+    ),
+    "lost waiter: nobody lets the next call of a key go": Plant(
+        "key.c",
+        "if (oldest == op && next && next->state == OP_BLOCKED)",
+        "if (oldest == op && next && next->state == OP_BLOCKED && op->sequence % 16)",
+    ),
+    "double completion: an awaited ticket is also given by keep_next()": Plant(
+        "op.c",
+        "op->awaited ? OP_TAKEN : OP_DONE",
+        "OP_DONE",
+    ),
+    "stale answer: ordinals swapped": Plant(
+        "result.c",
+        "batch->sent[item - 1]",
+        "batch->sent[batch->sent_count - item]",
+    ),
+    "a plain save is sent again after its link broke": Plant(
+        "batch.c",
+        "return spec->resend == RESEND_YES ||",
+        "return spec->resend != RESEND_KEY ||",
+    ),
+    "order: a call does not wait for the elder ones of its key": Plant(
+        "key.c",
+        "        (*at)->key_tail = op;\n        return false;",
+        "        (*at)->key_tail = op;\n        return true;",
+    ),
+    "order: a cancelled call that was sent lets the next one go": Plant(
+        "op.c",
+        "    if (!op->conn)\n        key_leave(store, op);",
+        "    key_leave(store, op);",
+    ),
+    "committed is told before the commit is read": Plant(
+        "conn.c",
+        "        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD) {\n",
+        "        if (conn->answered && keep_io.PQstatus(conn->link) == CONNECTION_BAD) {\n"
+        "            conn->ending = true;\n"
+        "            conn_range_over(conn);\n"
+        "            return;\n"
+        "        }\n"
+        "        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD) {\n",
+    ),
+    "the server's last words after an answer are taken for a refusal": Plant(
+        "conn.c",
+        "return !conn->answered && function",
+        "return function",
+    ),
+    "a superseded save is told success whatever became of the other": Plant(
+        "batch.c",
+        "        batch_refuse(conn, culprit);\n",
+        "        batch_refuse(conn, culprit);\n"
+        "        for (int i = range.from; i < culprit; i++)\n"
+        "            if (op_live(batch->items[i]))\n"
+        '                op_finish_ok(conn->store, batch->items[i], "null");\n',
+    ),
+    "a refused batch takes its neighbours along": Plant(
+        "batch.c",
+        "} else if (failure == FAILURE_ALL || failure == FAILURE_PREPARED) {",
+        "} else {",
+    ),
+    "a batch of one call too many": Plant(
+        "batch.c",
+        "if (share > store->options.batch)\n        share = store->options.batch;",
+        "if (share > store->options.batch)\n        share = store->options.batch + 1;",
+    ),
+    "the queue takes one call too many": Plant(
+        "api.c",
+        "store->held_count >= (size_t)store->options.queue",
+        "store->held_count > (size_t)store->options.queue",
+    ),
+    "a deadline that nobody keeps": Plant(
+        "api.c",
+        "    step_arm(store, op->deadline_us);\n",
+        "",
+    ),
+    "a result is never cleared": Plant(
+        "conn.c",
+        "    keep_io.PQclear(conn->rows);\n",
+        "",
+    ),
+    "a socket is closed while the watch looks at it": Plant(
+        "conn.c",
+        "    else if (state == CONN_DOWN)\n        conn_watch(conn, -1, 0);",
+        "",
+    ),
+    "what could not be sent is never flushed": Plant(
+        "conn.c",
+        "conn->flushed ? WATCH_READ : WATCH_READ | WATCH_WRITE",
+        "WATCH_READ",
+    ),
+    "a pooler's lost statement is the caller's problem": Plant(
+        "batch.c",
+        "if (failure == FAILURE_PREPARED && conn->named) {",
+        "if (failure == FAILURE_PREPARED && conn->named && conn->index) {",
+    ),
+    "a call whose write is in doubt is told that nothing was stored": Plant(
+        "op.c",
+        "if (op->in_doubt && silent) {",
+        "if (op->in_doubt && silent && false) {",
+    ),
+    "an allocation that failed is used": Plant(
+        "op.c",
+        "        if (!op)\n            break;\n        *op = ",
+        "        *op = ",
+    ),
+}
+
+
+def pkg_config(*arguments):
+    return shlex.split(subprocess.check_output(["pkg-config", *arguments, "libpq", "libcjson"], text=True))
+
+
+class Builder:
+    """Builds the simulator once, and again with one file of the engine changed."""
+
+    def __init__(self, place: Path):
+        self.place = place
+        self.compiler = shlex.split(os.environ.get("CC", "cc"))
+        self.sources = sorted((ROOT / "core/src").glob("*.c")) + sorted((ROOT / "tests/simulator").glob("*.c"))
+        with ThreadPoolExecutor(2) as workers:
+            list(workers.map(self.compile, self.sources, map(self.object_of, self.sources)))
+
+    def object_of(self, source: Path) -> Path:
+        return self.place / f"{source.parent.name}_{source.stem}.o"
+
+    def compile(self, source: Path, target: Path) -> None:
+        folders = [f"-I{ROOT / folder}" for folder in ("core/include", "core/src", "tests/simulator")]
+        command = [*self.compiler, "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-w", *folders, *pkg_config("--cflags")]
+        subprocess.run([*command, "-c", source, "-o", target], check=True)
+
+    def program(self, name: str, changed: Path | None = None) -> Path:
+        """Links the simulator; `changed` stands in for the engine's source of the same name."""
+        objects = [self.object_of(source) for source in self.sources]
+        if changed:
+            planted = self.place / f"{name}.o"
+            self.compile(changed, planted)
+            objects = [planted if made.name == f"src_{changed.stem}.o" else made for made in objects]
+        program = self.place / name
+        libraries = [*pkg_config("--libs"), "-lpthread", "-lm"]
+        subprocess.run([*self.compiler, "-o", program, *objects, *libraries], check=True)
+        return program
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory):
+    if not shutil.which("pkg-config"):
+        pytest.fail("pkg-config is not there")
+    return Builder(tmp_path_factory.mktemp("plants"))
+
+
+def simulate(program: Path, seeds: int = SEEDS) -> subprocess.CompletedProcess:
+    return subprocess.run([program, "--stop", "--seeds", str(seeds)], capture_output=True, text=True, timeout=300)
+
+
+def test_healthy_engine_passes(builder):
+    run = simulate(builder.program("healthy"))
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert run.stdout.splitlines()[-1] == f"{SEEDS} passed, 0 failed"
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_planted_bug_is_found(builder, name, tmp_path):
+    plant = PLANTS[name]
+    source = (ROOT / "core/src" / plant.file).read_text()
+    assert source.count(plant.healthy) == 1, f"{plant.file} no longer has once: {plant.healthy}"
+    changed = tmp_path / plant.file
+    changed.write_text(source.replace(plant.healthy, plant.sick))
+    program = builder.program(f"plant{list(PLANTS).index(name)}", changed)
+    run = simulate(program)
+    assert run.returncode == 1, f"not found in {SEEDS} seeds:\n{run.stdout[-500:]}{run.stderr[-500:]}"
+    assert "replay with" in run.stdout
