@@ -92,9 +92,8 @@ static void check_settings(struct check *check)
 static void check_pooler(struct check *check)
 {
     const char *pid = check_query(check->link, "select pg_backend_pid()");
-    char own[32];
-    snprintf(own, sizeof own, "%s", pid ? pid : "");
-    check->pooled = pid && atoi(own) != PQbackendPID(check->link);
+    int backend = pid ? atoi(pid) : 0;
+    check->pooled = backend != PQbackendPID(check->link);
     if (!check->pooled) {
         check_fine("pooler", "none: a direct connection");
         return;
@@ -103,7 +102,7 @@ static void check_pooler(struct check *check)
     PQclear(PQexec(second, "begin"));
     bool statement = PQtransactionStatus(second) != PQTRANS_INTRANS;
     pid = check_query(second, "select pg_backend_pid()");
-    bool shared = second && pid && strcmp(pid, own) == 0;
+    bool shared = second && pid && atoi(pid) == backend;
     PQfinish(second);
     if (second && statement)
         check_note("pooler",
