@@ -37,6 +37,17 @@ class TestProcess < Minitest::Test
     assert_equal lost, lost_connections
   end
 
+  def test_a_child_forked_by_a_fiber_may_open_anew_outside_the_scheduler
+    answers = Async do
+      in_child do
+        Fiber.new(blocking: true) do
+          [(store.admin.ping rescue $!.status), StateKeep.open(TEST_DSN) { |anew| anew.admin.ping }]
+        end.resume
+      end
+    end.wait
+    assert_equal ["FORKED", nil], answers
+  end
+
   def test_a_child_of_a_busy_process_is_told
     lost = lost_connections
     stop = false
