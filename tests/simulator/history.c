@@ -300,7 +300,8 @@ static void draw_options(char *json, size_t size)
 static void settle(void)
 {
     int64_t until_us = world.now_us + PATIENCE_US;
-    poll_once();
+    if (host.hold || !host.watched)
+        poll_once(); /* sends what was held back */
     while (oracle_pending()) {
         if (world.now_us >= until_us)
             world_fail("call %d is lost: it does not end on a healthy server", oracle_pending_at(0)->number);

@@ -25,9 +25,9 @@ class Plant(NamedTuple):
 
 PLANTS = {
     "lost waiter: the host is not woken": Plant(
-        "op.c",
-        "store->watched && !store->polling)",
-        "store->watched && !store->polling && false)",
+        "wait.c",
+        "bool host_called = store->watched && store->done.count > 0;",
+        "bool host_called = false;",
     ),
     "lost waiter: nobody lets the next call of a key go": Plant(
         "key.c",
@@ -57,7 +57,7 @@ PLANTS = {
     "order: a cancelled call that was sent lets the next one go": Plant(
         "op.c",
         "    if (!op->conn)\n        key_leave(store, op);",
-        "    key_leave(store, op);",
+        "    if (!op->conn || status == KEEP_CANCELLED)\n        key_leave(store, op);",
     ),
     "committed is told before the commit is read": Plant(
         "conn.c",
@@ -85,7 +85,7 @@ PLANTS = {
     "a refused batch takes its neighbours along": Plant(
         "batch.c",
         "} else if (failure == FAILURE_ALL || failure == FAILURE_PREPARED) {",
-        "} else {",
+        "} else if (true) {",
     ),
     "a batch of one call too many": Plant(
         "batch.c",
