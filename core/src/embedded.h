@@ -17,7 +17,8 @@ struct embedded; /* one user's hold on one running server */
  *     db          the database, made when absent                      postgres
  *     bin         the directory of PostgreSQL's programs              searched for
  *     linger_ms   how long the server outlives its last user          2000; 0 with temp
- *     conf.NAME   a setting of the server; counts for who starts it
+ *     conf.NAME   a setting of the server
+ *   bin, linger_ms and conf.NAME are heeded when this call starts the server, not when it joins a running one.
  * *error: as for embedded_join(). */
 keep_status embedded_check(const char *dsn, char **error);
 

@@ -10,6 +10,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 /* Appended to postgresql.conf, where the owner of the directory can change it. The log gets no statement and no value
  * of anybody's data. WAL segments are small so that a template is; the kept ones make up for it under load. */

@@ -22,9 +22,8 @@
 #endif
 
 enum {
-    HOME_TEMP_ROOM_MB =
-        1024,          /* a file system in memory with less is not worth the risk of filling it */
-    HOME_STALE_S = 60, /* a temporary directory nobody has locked may be one that is being made */
+    HOME_TEMP_ROOM_MB = 1024, /* a smaller file system in memory might fill up */
+    HOME_STALE_S = 60,     /* a younger directory that nobody has locked may be just being made */
     HOME_SOCKET_NAME = 14, /* bytes of "/.s.PGSQL.5432" */
 };
 
@@ -242,8 +241,8 @@ static bool home_settle(struct embedded_job *job, struct embedded_place *place)
     memcpy(place->root, resolved, strlen(resolved) + 1);
     if (home_is_remote(place->root))
         return embedded_fail(job, KEEP_UNAVAILABLE,
-                             "%s is on a network file system, where a database is not safe; choose "
-                             "a local directory",
+                             "%s is on a network file system, where a database is not safe; name "
+                             "a local directory in the DSN or in STATEKEEP_HOME",
                              place->root);
     int fd = open(place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

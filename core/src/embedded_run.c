@@ -20,10 +20,9 @@
 
 enum {
     RUN_POLL_MS =
-        20, /* how often an ended child is noticed whose output somebody else keeps open */
-    RUN_DESCRIPTORS =
-        1 << 20,  /* closed one by one at most, where the system cannot close a range */
-    RUN_KEPT = 3, /* the descriptor that survives embedded_run_settle() */
+        20, /* how soon the end of a child is noticed whose pipe somebody else holds too */
+    RUN_DESCRIPTORS = 1 << 20, /* closed one by one where a range cannot be */
+    RUN_KEPT = 3,              /* the descriptor that survives embedded_run_settle() */
 };
 
 /* What a child does: run a program, or (argv NULL) tell whether it may access a path. */

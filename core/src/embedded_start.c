@@ -18,6 +18,7 @@ enum {
     START_LOG_TAIL = 1500,           /* bytes of the log that a message shows */
     START_LOG_MAX = 4 * 1024 * 1024, /* bytes; a longer log is begun anew at the next start */
     START_ARGUMENTS = 32 + 2 * EMBEDDED_SETTINGS, /* of postgres */
+    START_CONNINFO = 256 + 2 * EMBEDDED_SOCKET,
 };
 
 /* The nth line of a text, or an empty one. */
@@ -54,40 +55,30 @@ static bool start_socket(const struct embedded_place *place, char socket[EMBEDDE
     return true;
 }
 
-/* Environment variables PG… mean other servers, so whatever they could change is said here. */
-static PGconn *start_connect(const char *socket, const char *database)
+/* How to reach the server's first database. Environment variables PG… mean other servers, so whatever they could change
+ * is said here; libpq heeds empty values in a string, not in an array. */
+static void start_conninfo(const char *socket, char out[START_CONNINFO])
 {
-    char port[16];
-    snprintf(port, sizeof port, "%d", EMBEDDED_PORT);
-    const char *const keys[] = {"host",
-                                "hostaddr",
-                                "port",
-                                "user",
-                                "dbname",
-                                "options",
-                                "connect_timeout",
-                                "target_session_attrs",
-                                NULL};
-    const char *const values[] = {socket, "", port, "postgres", database, "", "5", "any", NULL};
-    return PQconnectdbParams(keys, values, 0);
+    int used =
+        snprintf(out, START_CONNINFO,
+                 "port=%d user=postgres dbname=postgres hostaddr='' options='' connect_timeout=5 "
+                 "target_session_attrs=any host='",
+                 EMBEDDED_PORT);
+    for (; *socket != 0; socket++) {
+        if (*socket == '\'' || *socket == '\\')
+            out[used++] = '\\';
+        out[used++] = *socket;
+    }
+    snprintf(out + used, (size_t)(START_CONNINFO - used), "'");
 }
 
 static bool start_answers(const struct embedded_place *place, char socket[EMBEDDED_SOCKET])
 {
+    char conninfo[START_CONNINFO];
     if (!start_socket(place, socket))
         return false;
-    PGconn *link = start_connect(socket, "postgres");
-    bool answers = PQstatus(link) == CONNECTION_OK;
-    if (!answers) { /* a server that is full or lacks that database is up none the less */
-        char port[16];
-        snprintf(port, sizeof port, "%d", EMBEDDED_PORT);
-        const char *const keys[] = {"host",   "hostaddr",        "port", "user",
-                                    "dbname", "connect_timeout", NULL};
-        const char *const values[] = {socket, "", port, "postgres", "postgres", "5", NULL};
-        answers = PQpingParams(keys, values, 0) == PQPING_OK;
-    }
-    PQfinish(link);
-    return answers;
+    start_conninfo(socket, conninfo);
+    return PQping(conninfo) == PQPING_OK;
 }
 
 static off_t start_log_size(const struct embedded_place *place)
@@ -286,7 +277,9 @@ bool embedded_start_database(struct embedded_job *job, const struct embedded_pla
 {
     if (strcmp(place->database, "postgres") == 0)
         return true;
-    PGconn *link = start_connect(socket, "postgres");
+    char conninfo[START_CONNINFO];
+    start_conninfo(socket, conninfo);
+    PGconn *link = PQconnectdb(conninfo);
     bool found = PQstatus(link) == CONNECTION_OK && start_database_exists(link, place->database);
     int fd = found ? -1 : embedded_lock_open(place, "start");
     if (!found && PQstatus(link) != CONNECTION_OK)

@@ -20,11 +20,10 @@
 #endif
 
 enum {
-    SUPERVISOR_READY = 3, /* the descriptor that tells the starter */
-    SUPERVISOR_LOOK_MS =
-        1000, /* a signal that comes just before a wait begins is made up for after this */
+    SUPERVISOR_READY = 3,      /* the descriptor that tells the starter */
+    SUPERVISOR_LOOK_MS = 1000, /* makes up for signals that come just before a wait begins */
     SUPERVISOR_CRASH_MS =
-        1000, /* a server that lived shorter did not start; trying again would not help */
+        1000, /* a server that lived shorter cannot start; it is not tried again */
     SUPERVISOR_REMAINS_MS = 30000, /* for processes of a killed server to notice */
     SUPERVISOR_FAST_MS = 60000,    /* for a shutdown that writes everything back */
     SUPERVISOR_HARD_MS = 10000,    /* for one that leaves recovery to the next start */

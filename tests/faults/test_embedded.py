@@ -483,6 +483,14 @@ def test_settings(user, place):
     one.leave()
 
 
+def test_variables_of_another_server(user, place):
+    """PG… variables do not lead the start astray."""
+    others = {"PGHOSTADDR": "192.0.2.1", "PGOPTIONS": "-c no_such=1", "PGPORT": "1", "PGDATA": "/nowhere",
+              "PGTARGETSESSIONATTRS": "standby"}
+    one = user(f"embedded:{place}/db?linger_ms=0&db=mine", environment=others).joined()
+    one.leave()
+
+
 def test_server_that_cannot_start_says_why(user, place):
     status, message = user(f"embedded:{place}/db?conf.shared_buffers=many").failure()
     assert status == UNAVAILABLE
