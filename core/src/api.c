@@ -3,6 +3,7 @@
 #include "core.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- fork: a child counts on from its parent, so a store knows that it was opened by somebody else */
@@ -115,6 +116,15 @@ static keep_status store_break(keep_store *store, keep_status status, const char
     return status;
 }
 
+/* A service file may hold "options" of its own, which ours would replace unseen. */
+static bool names_service(const struct dsn *dsn)
+{
+    for (int i = 0; i < dsn->count; i++)
+        if (strcmp(dsn->keys[i], "service") == 0)
+            return true;
+    return getenv("PGSERVICE") != NULL;
+}
+
 static keep_status store_start(keep_store *store, const char *dsn, const char *options)
 {
     struct dsn parsed;
@@ -133,6 +143,7 @@ static keep_status store_start(keep_store *store, const char *dsn, const char *o
         return store_break(store, KEEP_UNAVAILABLE, "the system refuses descriptors");
     }
     options_complete(&store->options, &parsed);
+    store->plain_startup = names_service(&parsed);
     store->dial = dial_open(&parsed, store->watch);
     if (!store->dial) {
         dsn_free(&parsed);

@@ -4,7 +4,6 @@
 #include "refuse.h"
 
 #include <cjson/cJSON.h>
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -76,8 +75,8 @@ static keep_status option_read(keep_store *store, const cJSON *item, char **erro
         if (strcmp(item->string, option->name) != 0)
             continue;
         double value = item->valuedouble;
-        if (!cJSON_IsNumber(item) || value != floor(value) || value < (double)option->low ||
-            value > (double)option->high)
+        if (!cJSON_IsNumber(item) || value < (double)option->low || value > (double)option->high ||
+            value != (double)(int64_t)value)
             return refuse(error, "option \"%s\" is not a whole number from %lld to %lld", option->name,
                           (long long)option->low, (long long)option->high);
         option_set(&store->options, option, (int64_t)value);
