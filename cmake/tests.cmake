@@ -6,7 +6,7 @@ target_link_libraries(statekeep_inside INTERFACE statekeep_static PkgConfig::LIB
 # The one-file build that the Python and Ruby packages use: linking it fails when all.c forgets a file.
 add_library(statekeep_one_file SHARED core/all.c)
 target_include_directories(statekeep_one_file PRIVATE core/include core/src)
-target_link_libraries(statekeep_one_file PRIVATE PkgConfig::LIBPQ PkgConfig::CJSON Threads::Threads m statekeep_flags)
+target_link_libraries(statekeep_one_file PRIVATE PkgConfig::LIBPQ PkgConfig::CJSON Threads::Threads statekeep_flags)
 if(NOT STATEKEEP_SANITIZE AND NOT APPLE)
     target_link_options(statekeep_one_file PRIVATE -Wl,--no-undefined)
 endif()

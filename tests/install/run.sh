@@ -15,7 +15,7 @@ cmake --build "$work"
 # shellcheck disable=SC2046
 cc -std=c11 -Wall -Wextra -Werror main.c -o "$work/with_pkg_config" $(pkg-config --cflags --libs statekeep)
 cc -std=c11 main.c -o "$work/with_archive" $(pkg-config --cflags statekeep) "$library/libstatekeep.a" \
-    $(pkg-config --libs libpq libcjson) -pthread -lm
+    $(pkg-config --libs libpq libcjson) -pthread
 for program in with_default with_static with_pkg_config with_archive; do "$work/$program"; done
 
 exported=$(nm -D --defined-only "$library/libstatekeep.so" | awk '{print $3}')
