@@ -291,10 +291,12 @@ static _Noreturn void supervisor_main(const struct supervisor_plan *plan)
     close(SUPERVISOR_READY);
     if (told != 1 || (!plan->adopt && !supervisor_start_server(&supervisor)))
         _exit(1);
-    if (supervisor_watch(&supervisor)) {
+    bool stopping = supervisor_watch(&supervisor);
+    if (stopping)
         supervisor_stop(&supervisor);
+    /* A server that died by itself may still have users, who will start it again. */
+    if (stopping || supervisor_lock(supervisor.users, 0))
         supervisor_delete(plan->root);
-    }
     _exit(0);
 }
 

@@ -497,6 +497,16 @@ def test_server_that_cannot_start_says_why(user, place):
     assert "shared_buffers" in message and str(place / "db") in message
 
 
+def test_temporary_server_that_cannot_start_leaves_nothing(user):
+    _, message = user("embedded:?temp=1&conf.shared_buffers=many").failure()
+    assert not pathlib.Path(re.search(r"/\S*/statekeep-temp-\w{6}", message)[0]).exists()
+    one = user("embedded:?temp=1").joined()
+    os.kill(server_of(one.directory), signal.SIGKILL)  # too young to be started again
+    directory = one.directory
+    one.leave()
+    eventually(lambda: not directory.exists())
+
+
 def test_log_holds_no_data(user, place):
     one = user(f"embedded:{place}/db?linger_ms=0").joined()
     assert "error" in one.ask("query select 'sesame'::int")
