@@ -50,12 +50,19 @@ type call struct {
 	result []byte // once done has a token; the memory is the call's
 
 	delivered func(uintptr) bool // for the poller: drains, and says whether done has its token
+	waited    bool               // whether the poller has called it
 }
 
 func (s *Store) makeCall() *call {
 	c := &call{done: make(chan struct{}, 1)}
 	c.delivered = func(uintptr) bool {
-		s.drain()
+		if !c.waited { // the answer is hardly there yet, so a cheaper look will do
+			c.waited = true
+			if !s.readable() {
+				return false
+			}
+		}
+		s.drain(c)
 		return len(c.done) > 0
 	}
 	return c

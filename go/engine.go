@@ -17,10 +17,6 @@ typedef struct {
     int status;
 } finished;
 
-typedef struct {
-    int count, more;
-} drained;
-
 // One crossing from Go for a whole call. `packed` holds the operation's name with its NUL, then the arguments back to
 // back; a size below 0 is NULL.
 static finished submit(keep_store *store, const char *packed, const int64_t *sizes, int count, int deadline_ms)
@@ -55,18 +51,20 @@ static int collect(keep_store *store, finished *list)
 }
 
 // One crossing for many completions: gives back the tickets of the last time, steps the engine, collects the next ones.
-// The runtime's poller is edge-triggered and would sleep on what one step leaves unread; hence the look at the
-// descriptor (-1, which poll ignores, once the store is closed). `more` says that there is something left to do.
-static drained drain(keep_store *store, finished *list, int held)
+static int drain(keep_store *store, finished *list, int held)
 {
     for (int i = 0; i < held; i++) {
         keep_release(store, list[i].op);
     }
     keep_poll(store);
-    drained now = {.count = collect(store, list)};
+    return collect(store, list);
+}
+
+// poll() ignores the -1 of a store that is closed.
+static int readable(keep_store *store)
+{
     struct pollfd ready = {.fd = keep_fd(store), .events = POLLIN};
-    now.more = now.count == FINISHED_MOST || poll(&ready, 1, 0) > 0;
-    return now;
+    return poll(&ready, 1, 0) > 0;
 }
 
 static int duplicate(int fd)
@@ -158,19 +156,20 @@ func (e *engine) submit(packed []byte, sizes []int64, deadlineMS int) finished {
 
 func (e *engine) cancel(ticket uint64) { C.keep_cancel(e.store, C.keep_op(ticket)) }
 
-// drain steps the engine once and gives each finished call to deliver; more says that another step has something to do.
-// The results are borrowed until the next drain, which gives their tickets back.
-func (e *engine) drain(deliver func(finished)) (more bool) {
-	now := C.drain(e.store, e.list, e.held)
-	e.held = now.count
+// drain steps the engine once and gives each finished call to deliver. The results are borrowed until the next drain,
+// which gives their tickets back.
+func (e *engine) drain(deliver func(finished)) {
+	e.held = C.drain(e.store, e.list, e.held)
 	for _, call := range unsafe.Slice(e.list, int(e.held)) {
 		deliver(finished{ticket: uint64(call.op), status: int(call.status), result: borrow(call.data, call.size)})
 	}
-	return now.more != 0
 }
 
-// step lets the engine see what happened to its links while nobody waited on its descriptor.
-func (e *engine) step() { C.keep_poll(e.store) }
+// more says whether another drain has something to do. The runtime's poller is edge-triggered and would sleep on what one
+// step left unread.
+func (e *engine) more() bool { return e.held == C.FINISHED_MOST || e.readable() }
+
+func (e *engine) readable() bool { return C.readable(e.store) != 0 }
 
 // close refuses new calls and gives pending ones an outcome, which drain then collects.
 func (e *engine) close(drainMS int) { C.keep_close(e.store, C.int(drainMS)) }

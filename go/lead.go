@@ -11,7 +11,8 @@ import (
 // itself: it sleeps in the runtime's poller as a plain read would, and no other goroutine has to be woken for it. When
 // several calls are under way, and when there are none for a while, the store's own goroutine leads.
 
-// idleAfter is how long the lead may be vacant between calls that lead for themselves.
+// idleAfter is how long the lead may be vacant between calls that lead for themselves. What happens to a link meanwhile
+// the engine sees when it sends the next call.
 const idleAfter = 10 * time.Millisecond
 
 // lead waits for the call's outcome in the poller when nobody else leads and the call is alone. It gives false when the
@@ -31,6 +32,7 @@ func (s *Store) lead(ctx context.Context, c *call, ticket uint64) bool {
 		s.cancel(ticket) // which makes the descriptor readable
 	})
 	if ok && s.leading.CompareAndSwap(false, true) {
+		c.waited = false
 		s.raw.Read(c.delivered)
 		s.leading.Store(false)
 	} else {
@@ -75,7 +77,7 @@ func (s *Store) watch() {
 			tick.Reset(idleAfter)
 			continue
 		}
-		s.raw.Read(func(uintptr) bool { return s.drain() > 0 && s.pending.Load() == 0 })
+		s.raw.Read(func(uintptr) bool { return s.drain(nil) > 0 && s.pending.Load() == 0 })
 		s.leading.Store(false)
 		s.needLeader()
 		if !tick.Stop() {
@@ -88,20 +90,31 @@ func (s *Store) watch() {
 	}
 }
 
-// drain steps the engine until it has nothing to do, wakes those whose calls are finished, and gives their number.
-func (s *Store) drain() int {
+// drain steps the engine until it has nothing to do, or until the call, if one is given, is finished. It wakes those
+// whose calls are finished, and gives their number.
+func (s *Store) drain(until *call) int {
 	s.drainMu.Lock()
 	defer s.drainMu.Unlock()
 	count := 0
-	for more := true; more && s.engine != nil; {
+	for s.engine != nil {
 		gaveBack := s.engine.held > 0
-		more = s.engine.drain(s.deliver)
+		s.engine.drain(s.deliver)
 		count += int(s.engine.held)
 		if gaveBack {
 			s.signalFreed()
 		}
+		if until != nil && len(until.done) > 0 || !s.engine.more() {
+			break
+		}
 	}
 	return count
+}
+
+// readable says whether a drain has something to do.
+func (s *Store) readable() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.engine != nil && s.engine.readable()
 }
 
 // deliver gives a finished call to the goroutine that waits for it, or to nobody when that one let go.

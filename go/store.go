@@ -172,7 +172,8 @@ func (s *Store) Close() error {
 		defer s.drainMu.Unlock()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for s.engine.drain(s.deliver) {
+		for more := true; more; more = s.engine.more() {
+			s.engine.drain(s.deliver)
 		}
 		s.engine.free()
 		s.engine = nil

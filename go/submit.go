@@ -118,7 +118,7 @@ func (s *Store) submitInTurn(ctx context.Context, c *call) (uint64, error) {
 		if !full {
 			return ticket, nil
 		}
-		s.drain() // gives back the tickets of calls that were delivered last
+		s.drain(nil) // gives back the tickets of calls that were delivered last
 		select {
 		case <-s.freed:
 		case <-s.closing:
@@ -138,9 +138,7 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 		return 0, false
 	}
 	s.submitted.Add(1)
-	if s.pending.Add(1) == 1 && !s.leading.Load() {
-		s.engine.step()
-	}
+	s.pending.Add(1)
 	submitted := s.engine.submit(c.packed, c.sizes, s.deadlineMS(ctx))
 	slot := int(uint32(submitted.ticket))
 	if slot >= len(s.calls) { // a shared ticket: it is finished, and nobody delivers it
@@ -155,7 +153,7 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 	s.calls[slot].Store(c)
 	s.mu.RUnlock()
 	if submitted.status != statusPending {
-		s.drain() // finished while it was submitted: no wake-up need come for it
+		s.drain(nil) // finished while it was submitted: no wake-up need come for it
 	}
 	return submitted.ticket, false
 }
