@@ -4,7 +4,7 @@ package src
 
 /*
 #cgo pkg-config: libpq libcjson
-#cgo CFLAGS: -std=gnu11 -fvisibility=hidden -I${SRCDIR}/../include
+#cgo CFLAGS: -std=c11 -D_GNU_SOURCE -fvisibility=hidden -I${SRCDIR}/../include
 #cgo LDFLAGS: -pthread
 */
 import "C"
