@@ -82,6 +82,27 @@ static bool io_thread(void (*work)(void *argument), void *argument)
     return !failed;
 }
 
+static void io_sleep(pthread_cond_t *wake, pthread_mutex_t *lock, int64_t wait_us)
+{
+    if (wait_us < 0) {
+        pthread_cond_wait(wake, lock);
+        return;
+    }
+    struct timespec until;
+#ifdef __APPLE__
+    clock_gettime(CLOCK_REALTIME, &until);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &until);
+#endif
+    until.tv_sec += (time_t)(wait_us / 1000000);
+    until.tv_nsec += (long)(wait_us % 1000000) * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(wake, lock, &until);
+}
+
 struct keep_io keep_io = {
     .alloc = io_alloc,
     .now_us = io_now_us,
@@ -98,6 +119,7 @@ struct keep_io keep_io = {
     .socket_quiet = io_socket_quiet,
     .socket_blind = io_socket_blind,
     .thread = io_thread,
+    .sleep = io_sleep,
     .PQconnectStartParams = PQconnectStartParams,
     .PQconnectPoll = PQconnectPoll,
     .PQstatus = PQstatus,

@@ -5,6 +5,7 @@
 #define KEEP_IO_H
 
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,9 @@ struct keep_io {
     void (*socket_blind)(int fd);
     /* Runs work(argument) on a short-lived thread. false when none can be had. */
     bool (*thread)(void (*work)(void *argument), void *argument);
+    /* Lets go of the lock and sleeps until the condition is signalled, at most `wait_us` (< 0: without limit). The
+     * condition's clock is the monotonic one, where conditions can have it. */
+    void (*sleep)(pthread_cond_t *wake, pthread_mutex_t *lock, int64_t wait_us);
 
     /* libpq, by its own names. */
     PGconn *(*PQconnectStartParams)(const char *const *keys, const char *const *values, int expand);

@@ -2,7 +2,6 @@
  * sleep, each on a condition of its own, until their call is finished or the lead is handed to them. */
 #include "core.h"
 
-#include <errno.h>
 #include <time.h>
 
 struct waiter {
@@ -60,23 +59,7 @@ void wait_interrupt(keep_store *store, struct op *op)
 
 static void wait_sleep(keep_store *store, struct waiter *waiter, int64_t wait_us)
 {
-    if (wait_us < 0) {
-        pthread_cond_wait(&waiter->wake, &store->lock);
-        return;
-    }
-    struct timespec until;
-#ifdef __APPLE__
-    clock_gettime(CLOCK_REALTIME, &until);
-#else
-    clock_gettime(CLOCK_MONOTONIC, &until);
-#endif
-    until.tv_sec += (time_t)(wait_us / 1000000);
-    until.tv_nsec += (long)(wait_us % 1000000) * 1000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&waiter->wake, &store->lock, &until);
+    keep_io.sleep(&waiter->wake, &store->lock, wait_us);
 }
 
 /* Steps on a waiting caller's behalf. true when tickets are finished for a host that waits on keep_fd(): the step may

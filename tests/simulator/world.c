@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include "sim.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,7 +106,8 @@ static bool memory_refused(void)
 static void block_check(const struct block *block)
 {
     if (memcmp((const char *)(block + 1) + block->size, fence, sizeof fence) != 0)
-        world_fail("somebody wrote behind the allocation number %ld of %zu bytes", block->number, block->size);
+        world_fail("somebody wrote behind the allocation number %ld of %zu bytes", block->number,
+                   block->size);
 }
 
 static void block_free(struct block *block)
@@ -154,15 +153,14 @@ static int64_t world_now_us(void)
     return world.now_us;
 }
 
-/* The one thing the engine does outside its table: a thread that leads sleeps a moment for the host's sake. This
- * definition stands in front of the C library's. */
-int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+/* The one thread there is leads, so all it ever sleeps for is a host's sake. */
+static void world_sleep(pthread_cond_t *wake, pthread_mutex_t *lock, int64_t wait_us)
 {
-    (void)condition;
-    (void)mutex;
-    (void)until;
-    world_run_to(world.now_us + 1000);
-    return ETIMEDOUT;
+    (void)wake;
+    (void)lock;
+    if (wait_us < 0)
+        world_fail("the only thread goes to sleep for ever");
+    world_run_to(world.now_us + wait_us);
 }
 
 static int64_t late_next(void)
@@ -234,6 +232,7 @@ void world_install(void)
     keep_io.now_us = world_now_us;
     keep_io.random = world_random;
     keep_io.thread = world_thread;
+    keep_io.sleep = world_sleep;
     readiness_install();
     link_install();
     result_install();
@@ -251,30 +250,31 @@ static void knobs_draw(struct knobs *knobs)
                             .tls = random_chance(200),
                             .latency_us = (int)random_between(1, random_chance(300) ? 20000 : 800),
                             .service_us = (int)random_between(1, random_chance(200) ? 30000 : 500),
-                            .socket_size = random_chance(300) ? (size_t)random_between(16, 4096) : 1 << 18,
+                            .socket_size =
+                                random_chance(300) ? (size_t)random_between(16, 4096) : 1 << 18,
                             .backends = 100,
                             .late_thread = 300};
     if (random_chance(250))
         return;
-    knobs->connect_fault = sometimes(3, 400);
-    knobs->link_fault = sometimes(2, 300);
-    knobs->idle_fault = sometimes(3, 60);
+    knobs->connect_fault = sometimes(3, 500);
+    knobs->link_fault = sometimes(2, 400);
+    knobs->idle_fault = sometimes(3, 200);
     knobs->retry_error = sometimes(3, 300);
-    knobs->odd_error = sometimes(6, 100);
-    knobs->lock = sometimes(3, 200);
+    knobs->odd_error = sometimes(5, 150);
+    knobs->lock = sometimes(3, 300);
     knobs->stall = sometimes(8, 30);
-    knobs->outage = sometimes(4, 20);
+    knobs->outage = sometimes(3, 150);
     if (random_chance(100))
         knobs->backends = (int)random_between(1, 3);
-    knobs->refuse_memory = sometimes(8, 30);
+    knobs->refuse_memory = sometimes(6, 40);
 }
 
 bool world_faulty(void)
 {
     const struct knobs *knobs = &world.knobs;
     return knobs->connect_fault || knobs->link_fault || knobs->idle_fault || knobs->retry_error ||
-           knobs->odd_error || knobs->lock || knobs->stall || knobs->outage || knobs->refuse_memory ||
-           knobs->backends < 100;
+           knobs->odd_error || knobs->lock || knobs->stall || knobs->outage ||
+           knobs->refuse_memory || knobs->backends < 100;
 }
 
 bool world_refuses_memory(void)
@@ -314,8 +314,9 @@ void world_check_returned(void)
     if (readiness_open())
         world_fail("the watch was not closed");
     if (blocks.next != &blocks)
-        world_fail("memory was not freed: the allocation number %ld of %zu bytes, and perhaps others",
-                   blocks.next->number, blocks.next->size);
+        world_fail(
+            "memory was not freed: the allocation number %ld of %zu bytes, and perhaps others",
+            blocks.next->number, blocks.next->size);
 }
 
 /* Frees what a history that failed left behind, too. */
