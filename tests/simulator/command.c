@@ -157,16 +157,19 @@ static void decode_array(struct command *command, int index, const char *data, s
     static const int32_t types[] = {[ARG_TEXT] = 25, [ARG_INT] = 20, [ARG_JSON] = 3802};
     struct reader reader = {data, size};
     enum arg_type type = command->spec->args[index].type;
-    int32_t dimensions = take_int32(&reader), nulls = take_int32(&reader), element = take_int32(&reader);
+    int32_t dimensions = take_int32(&reader), nulls = take_int32(&reader),
+            element = take_int32(&reader);
     int32_t count = take_int32(&reader), lower = take_int32(&reader);
     if (dimensions != 1 || lower != 1 || element != types[type] || count < 1)
-        world_fail("%s: argument %d is no one-dimensional array of its type from 1", command->spec->name, index);
+        world_fail("%s: argument %d is no one-dimensional array of its type from 1",
+                   command->spec->name, index);
     if (!command->items) {
         command->items = calloc((size_t)count, sizeof *command->items);
         command->count = count;
     }
     if (count != command->count)
-        world_fail("%s: its arrays have %d and %d elements", command->spec->name, command->count, count);
+        world_fail("%s: its arrays have %d and %d elements", command->spec->name, command->count,
+                   count);
     for (int i = 0; i < count; i++) {
         int32_t length = take_int32(&reader);
         if (length < 0 && !nulls)
@@ -175,7 +178,8 @@ static void decode_array(struct command *command, int index, const char *data, s
             set_arg(&command->items[i], index, type, take(&reader, (size_t)length), (size_t)length);
     }
     if (reader.left)
-        world_fail("%s: argument %d has %zu bytes too many", command->spec->name, index, reader.left);
+        world_fail("%s: argument %d has %zu bytes too many", command->spec->name, index,
+                   reader.left);
 }
 
 static void decode(struct command *command, int count, const char *const *values, const int *sizes,
@@ -203,8 +207,8 @@ static void decode(struct command *command, int count, const char *const *values
     }
 }
 
-struct command *command_query(const char *name, const char *sql, int count, const char *const *values,
-                              const int *sizes, const int *formats)
+struct command *command_query(const char *name, const char *sql, int count,
+                              const char *const *values, const int *sizes, const int *formats)
 {
     static const char setting[] = "select set_config('lock_timeout', $1, true)";
     if (name && !(sql = prepared_text(name)))

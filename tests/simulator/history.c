@@ -37,8 +37,8 @@ static void fill_document(struct call *call, char *text)
         fault = broken ? "" : "\"p\":\"\\u0000\",";
         call->faulty = true;
     }
-    int size = snprintf(text, DOCUMENT, "{%s\"n\":%d,\"k\":%d,\"pad\":\"%*s\"%s", fault, call->number, call->key,
-                        padding, "\xc3\xa4", broken ? "" : "}");
+    int size = snprintf(text, DOCUMENT, "{%s\"n\":%d,\"k\":%d,\"pad\":\"%*s\"%s", fault,
+                        call->number, call->key, padding, "\xc3\xa4", broken ? "" : "}");
     call->document = strndup(text, (size_t)size);
 }
 
@@ -50,11 +50,13 @@ static keep_text text_of(const char *text)
 /* A call that has to be refused at once. */
 static const char *bad_call(keep_text *args, int *count)
 {
-    static const char *const names[] = {"state.save", "state.save", "state.load", "state.list", "state.nothing",
-                                        "state.delete", "", "state.save"};
+    static const char *const names[] = {"state.save", "state.save",    "state.load",
+                                        "state.list", "state.nothing", "state.delete",
+                                        "",           "state.save"};
     static const keep_text all[][3] = {
-        {{"", 0}, {"s", 1}, {"{}", 2}}, {{"a\0b", 3}, {"s", 1}, {"{}", 2}}, {{NULL, 0}, {"s", 1}, {NULL, 0}},
-        {{"a", 1}, {"many", 4}, {NULL, 0}}, {{"a", 1}, {NULL, 0}, {NULL, 0}}, {{"a", 1}, {NULL, 0}, {NULL, 0}},
+        {{"", 0}, {"s", 1}, {"{}", 2}},   {{"a\0b", 3}, {"s", 1}, {"{}", 2}},
+        {{NULL, 0}, {"s", 1}, {NULL, 0}}, {{"a", 1}, {"many", 4}, {NULL, 0}},
+        {{"a", 1}, {NULL, 0}, {NULL, 0}}, {{"a", 1}, {NULL, 0}, {NULL, 0}},
         {{"a", 1}, {NULL, 0}, {NULL, 0}}, {{"a", 1}, {"\xff", 1}, {"{}", 2}}};
     static const int counts[] = {3, 3, 2, 3, 1, 1, 0, 3};
     int64_t at = random_between(0, 7);
@@ -65,8 +67,8 @@ static const char *bad_call(keep_text *args, int *count)
 
 static const char *fill(struct call *call, keep_text *args, int *count, char *text)
 {
-    static const char *const names[] = {"state.save", "state.load", "state.delete", "state.list", "state.count",
-                                        "admin.ping"};
+    static const char *const names[] = {"state.save", "state.load",  "state.delete",
+                                        "state.list", "state.count", "admin.ping"};
     static const int counts[] = {3, 2, 2, 3, 0, 0};
     static const char *const limits[] = {NULL, NULL, "0", "1", "3", "+2"};
     const char *agent = "", *session = "";
@@ -106,7 +108,8 @@ static int draw_deadline(void)
 static struct call *submit(enum call_kind kind, int deadline_ms)
 {
     static char text[DOCUMENT];
-    int key = kind == CALL_LIST ? (int)random_between(0, AGENTS - 1) : (int)random_between(0, host.spread - 1);
+    int key = kind == CALL_LIST ? (int)random_between(0, AGENTS - 1)
+                                : (int)random_between(0, host.spread - 1);
     struct call *call = oracle_new(kind, kind <= CALL_LIST ? key : -1);
     keep_text args[PARAMS];
     int count, limit_ms = deadline_ms ? deadline_ms : host.default_ms;
@@ -115,11 +118,14 @@ static struct call *submit(enum call_kind kind, int deadline_ms)
     for (int i = 0; i < count; i++)
         call->bytes += args[i].size;
     call->submitted = ++world.order;
-    call->deadline_us = limit_ms > 0 && kind != CALL_BAD ? world.now_us + (int64_t)limit_ms * 1000 : 0;
-    world_trace("call %d is submitted: %s of key %d%s", call->number, name, call->key, call->faulty ? ", faulty" : "");
+    call->deadline_us =
+        limit_ms > 0 && kind != CALL_BAD ? world.now_us + (int64_t)limit_ms * 1000 : 0;
+    world_trace("call %d is submitted: %s of key %d%s", call->number, name, call->key,
+                call->faulty ? ", faulty" : "");
     keep_op ticket = keep_submit(host.store, name, args, count, deadline_ms);
     if (oracle_submitted(host.store, call, ticket) > 0 && host.watched && !readiness_now())
-        world_fail("a call finished while another was submitted, and the descriptor does not say so");
+        world_fail(
+            "a call finished while another was submitted, and the descriptor does not say so");
     return call;
 }
 
@@ -163,14 +169,18 @@ static void drain(int finished)
         struct call *call = oracle_by_ticket(ticket);
         if (!call || call->told || call->awaited || !call->done)
             world_fail("keep_next() gives call %d, which is %s", call ? call->number : 0,
-                       !call ? "nobody's" : call->told ? "given twice" : call->awaited ? "awaited" : "pending");
+                       !call           ? "nobody's"
+                       : call->told    ? "given twice"
+                       : call->awaited ? "awaited"
+                                       : "pending");
         call->told = true;
         given++;
         if (random_chance(700))
             release(call);
     }
     if (finished >= 0 && given != finished)
-        world_fail("keep_poll() speaks of %d finished calls, and keep_next() gives %d", finished, given);
+        world_fail("keep_poll() speaks of %d finished calls, and keep_next() gives %d", finished,
+                   given);
     nothing_left_behind();
 }
 
@@ -204,7 +214,8 @@ static void sleep_some(void)
 
 static struct call *any_pending(void)
 {
-    return oracle_pending() ? oracle_pending_at((int)random_between(0, oracle_pending() - 1)) : NULL;
+    return oracle_pending() ? oracle_pending_at((int)random_between(0, oracle_pending() - 1))
+                            : NULL;
 }
 
 static void cancel_some(void)
@@ -217,7 +228,8 @@ static void cancel_some(void)
     keep_cancel(host.store, call->ticket);
     after(call);
     if (call->status != KEEP_CANCELLED)
-        world_fail("call %d is cancelled and ends as %s", call->number, keep_status_name(call->status));
+        world_fail("call %d is cancelled and ends as %s", call->number,
+                   keep_status_name(call->status));
     /* Unless its batch still needs it, a cancelled call gives back its slot; either way a ticket released is gone. */
     if (random_chance(300))
         release(call);
@@ -236,15 +248,17 @@ static void wait_some(void)
     if (!call)
         return;
     bool ends = call->deadline_us || !world_faulty();
-    int timeout_ms = random_chance(100) ? 0 : ends && random_chance(300) ? -1 : (int)random_between(1, 50);
+    int timeout_ms = random_chance(100)           ? 0
+                     : ends && random_chance(300) ? -1
+                                                  : (int)random_between(1, 50);
     int64_t until_us = world.now_us + (int64_t)timeout_ms * 1000;
     call->awaited = true;
     world_trace("call %d is awaited for %d ms", call->number, timeout_ms);
     keep_status status = keep_wait(host.store, call->ticket, timeout_ms);
     after(call);
     if (status != call->status)
-        world_fail("keep_wait() says %s of call %d, which is %s", keep_status_name(status), call->number,
-                   keep_status_name(call->status));
+        world_fail("keep_wait() says %s of call %d, which is %s", keep_status_name(status),
+                   call->number, keep_status_name(call->status));
     if (timeout_ms >= 0 && world.now_us > until_us + 2000)
         world_fail("keep_wait() came back %lld us late", (long long)(world.now_us - until_us));
     if (status == KEEP_PENDING && world.now_us < until_us && timeout_ms >= 0)
@@ -269,7 +283,8 @@ static void act(void)
     else
         keep_interrupt(host.store, 0);
     if (world.knobs.lock && random_chance(world.knobs.lock))
-        table_lock((int)random_between(0, host.spread - 1), world.now_us + random_between(1, 600000));
+        table_lock((int)random_between(0, host.spread - 1),
+                   world.now_us + random_between(1, 600000));
 }
 
 /* ---- beginning and end */
@@ -279,17 +294,20 @@ static void draw_options(char *json, size_t size)
     struct limits *limits = &host.limits;
     bool small = random_chance(300);
     limits->connections = (int)random_between(1, 4);
-    limits->queue = (int)random_between(1, random_chance(300) ? 20 : 3000);
+    limits->queue = (int)random_between(1, random_chance(120) ? 20 : 3000);
     limits->batch = (int)random_between(1, small ? 4 : 256);
     limits->batch_bytes = random_between(100, random_chance(200) ? 2000 : 1 << 20);
-    limits->queue_bytes = random_between(500, random_chance(200) ? 20000 : 1 << 28);
+    limits->queue_bytes = random_between(500, random_chance(100) ? 20000 : 1 << 28);
     host.hold = random_chance(300);
     host.watched = random_chance(800);
     host.spread = (int)random_between(1, random_chance(300) ? 2 : KEYS);
     host.faulty = random_chance(500) ? 0 : (int)random_between(1, 200);
-    host.default_ms = random_chance(500) ? 30000 : random_chance(300) ? 0 : (int)random_between(20, 3000);
+    host.default_ms = random_chance(500)   ? 30000
+                      : random_chance(300) ? 0
+                                           : (int)random_between(20, 3000);
     snprintf(json, size,
-             "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%lld,\"hold\":%s,"
+             "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%"
+             "lld,\"hold\":%s,"
              "\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d}",
              limits->connections, limits->queue, limits->batch, (long long)limits->batch_bytes,
              (long long)limits->queue_bytes, host.hold ? "true" : "false", host.default_ms,
@@ -304,7 +322,8 @@ static void settle(void)
         poll_once(); /* sends what was held back */
     while (oracle_pending()) {
         if (world.now_us >= until_us)
-            world_fail("call %d is lost: it does not end on a healthy server", oracle_pending_at(0)->number);
+            world_fail("call %d is lost: it does not end on a healthy server",
+                       oracle_pending_at(0)->number);
         bool stuck = !readiness_now() && world_next_event() == NEVER && readiness_timer() == NEVER;
         if (stuck)
             world_fail("call %d is lost: nothing is under way for it and no timer is set",
@@ -318,7 +337,8 @@ static void settle(void)
 /* On a server that has been healthy for a while every call succeeds. */
 static void must_serve(void)
 {
-    static const enum call_kind kinds[] = {CALL_SAVE, CALL_LOAD, CALL_DELETE, CALL_LIST, CALL_COUNT, CALL_PING};
+    static const enum call_kind kinds[] = {CALL_SAVE, CALL_LOAD,  CALL_DELETE,
+                                           CALL_LIST, CALL_COUNT, CALL_PING};
     for (int64_t until_us = world.now_us + 4000000; world.now_us < until_us;) {
         sleep_until(until_us);
         poll_once();
@@ -331,8 +351,8 @@ static void must_serve(void)
         struct call *call = submit(kinds[i], -1);
         settle();
         if (call->status != KEEP_OK && call->status != KEEP_FULL)
-            world_fail("call %d ends as %s on a server that has been healthy for seconds: %s", call->number,
-                       keep_status_name(call->status), call->answer);
+            world_fail("call %d ends as %s on a server that has been healthy for seconds: %s",
+                       call->number, keep_status_name(call->status), call->answer);
     }
 }
 

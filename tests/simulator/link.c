@@ -49,7 +49,7 @@ struct pg_conn {
     void *notice_argument;
     bool nonblocking, pipeline, aborted;
 
-    struct command *first, *last;          /* not wholly at the server yet */
+    struct command *first, *last;           /* not wholly at the server yet */
     uint64_t appended, accepted, delivered; /* places in the stream to the server */
     int64_t drain_us;
     bool peer_closed, write_failed;
@@ -101,7 +101,8 @@ static void packets_free(struct packets *list)
     }
 }
 
-static void packet_send(struct pg_conn *link, enum packet_kind kind, enum message_kind message, PGresult *result)
+static void packet_send(struct pg_conn *link, enum packet_kind kind, enum message_kind message,
+                        PGresult *result)
 {
     struct packet *packet = calloc(1, sizeof *packet);
     int64_t at_us = world.now_us + random_between(1, world.knobs.latency_us);
@@ -288,8 +289,8 @@ static int read_data(struct pg_conn *link)
     int most = tls ? TLS_READS : (int)random_between(1, 8), taken = 0;
     if (link->fd < 0)
         return -1;
-    while (!link->tls.first && taken < most && link->wire.first && link->wire.first->at_us <= world.now_us &&
-           link->wire.first->kind < PACKET_END) {
+    while (!link->tls.first && taken < most && link->wire.first &&
+           link->wire.first->at_us <= world.now_us && link->wire.first->kind < PACKET_END) {
         packet_append(tls ? &link->tls : &link->buffer, packet_take(&link->wire));
         taken++;
     }
@@ -363,26 +364,31 @@ static PGconn *sim_connect_start(const char *const *keys, const char *const *val
     world.changes++;
     world_trace("link %d is opened, socket %d", link->number, link->fd);
     struct refusal refusal = {NULL, NULL, false};
-    if (!server_accepts(link->settings, &refusal) && !refusal.sqlstate && !refusal.silent && random_chance(500)) {
+    if (!server_accepts(link->settings, &refusal) && !refusal.sqlstate && !refusal.silent &&
+        random_chance(500)) {
         link->fd = -1;
         link->phase = PHASE_BAD;
         link->status = CONNECTION_BAD;
-        snprintf(link->error, sizeof link->error, "connection to server on socket \"/sim/.s.PGSQL.5432\" failed: %s\n",
+        snprintf(link->error, sizeof link->error,
+                 "connection to server on socket \"/sim/.s.PGSQL.5432\" failed: %s\n",
                  refusal.message);
     }
     return link;
 }
 
-static PostgresPollingStatusType connect_refused(struct pg_conn *link, const struct refusal *refusal)
+static PostgresPollingStatusType connect_refused(struct pg_conn *link,
+                                                 const struct refusal *refusal)
 {
     bool verbose = link->verbosity == PQERRORS_VERBOSE && refusal->sqlstate;
     link->status = CONNECTION_BAD;
     link->phase = PHASE_BAD;
     if (random_chance(500))
         link->fd = -1;
-    snprintf(link->error, sizeof link->error, "connection to server on socket \"/sim/.s.PGSQL.5432\" failed: %s%s%s%s\n%s",
-             refusal->sqlstate ? "FATAL:  " : "", verbose ? refusal->sqlstate : "", verbose ? ": " : "",
-             refusal->message, verbose ? "LOCATION:  ServerLoop, postmaster.c:1700\n" : "");
+    snprintf(link->error, sizeof link->error,
+             "connection to server on socket \"/sim/.s.PGSQL.5432\" failed: %s%s%s%s\n%s",
+             refusal->sqlstate ? "FATAL:  " : "", verbose ? refusal->sqlstate : "",
+             verbose ? ": " : "", refusal->message,
+             verbose ? "LOCATION:  ServerLoop, postmaster.c:1700\n" : "");
     world_trace("link %d is refused: %s", link->number, refusal->message);
     return PGRES_POLLING_FAILED;
 }
@@ -451,7 +457,8 @@ static PGVerbosity sim_set_verbosity(PGconn *link, PGVerbosity verbosity)
     return before;
 }
 
-static PQnoticeReceiver sim_set_notice_receiver(PGconn *link, PQnoticeReceiver receiver, void *argument)
+static PQnoticeReceiver sim_set_notice_receiver(PGconn *link, PQnoticeReceiver receiver,
+                                                void *argument)
 {
     PQnoticeReceiver before = link->notice;
     link->notice = receiver;
@@ -513,7 +520,8 @@ static void sim_finish(PGconn *link)
 /* pqPipelineProcessQueue(): on to the next command of the queue. */
 static void process_queue(struct pg_conn *link)
 {
-    if (link->async == ASYNC_READY || link->async == ASYNC_BUSY || (link->async == ASYNC_IDLE && !link->queued))
+    if (link->async == ASYNC_READY || link->async == ASYNC_BUSY ||
+        (link->async == ASYNC_IDLE && !link->queued))
         return;
     if (!link->queued) {
         link->async = ASYNC_IDLE;
@@ -581,7 +589,8 @@ static int send_command(struct pg_conn *link, struct command *command)
     return 1;
 }
 
-static int sim_send_prepare(PGconn *link, const char *name, const char *sql, int count, const Oid *types)
+static int sim_send_prepare(PGconn *link, const char *name, const char *sql, int count,
+                            const Oid *types)
 {
     (void)count;
     (void)types;
@@ -593,16 +602,21 @@ static int sim_send_prepared(PGconn *link, const char *name, int count, const ch
 {
     if (result_format != 0)
         world_fail("the simulated server answers in text");
-    return may_send(link) ? send_command(link, command_query(name, NULL, count, values, sizes, formats)) : 0;
+    return may_send(link)
+               ? send_command(link, command_query(name, NULL, count, values, sizes, formats))
+               : 0;
 }
 
-static int sim_send_params(PGconn *link, const char *sql, int count, const Oid *types, const char *const *values,
-                           const int *sizes, const int *formats, int result_format)
+static int sim_send_params(PGconn *link, const char *sql, int count, const Oid *types,
+                           const char *const *values, const int *sizes, const int *formats,
+                           int result_format)
 {
     (void)types;
     if (result_format != 0)
         world_fail("the simulated server answers in text");
-    return may_send(link) ? send_command(link, command_query(NULL, sql, count, values, sizes, formats)) : 0;
+    return may_send(link)
+               ? send_command(link, command_query(NULL, sql, count, values, sizes, formats))
+               : 0;
 }
 
 static int sim_pipeline_sync(PGconn *link)
@@ -650,7 +664,9 @@ static void take_message(struct pg_conn *link, enum message_kind message, PGresu
     }
     if (message == MESSAGE_PARSED && (!link->queued || link->queue[0] != COMMAND_PREPARE))
         return;
-    link->aborted = message == MESSAGE_ERROR ? link->pipeline : message == MESSAGE_READY ? false : link->aborted;
+    link->aborted = message == MESSAGE_ERROR   ? link->pipeline
+                    : message == MESSAGE_READY ? false
+                                               : link->aborted;
     if (message == MESSAGE_PARSED)
         result = result_new(PGRES_COMMAND_OK, 0);
     else if (message == MESSAGE_READY)

@@ -64,9 +64,11 @@ static bool plan_read(struct plan *plan, int count, char **words)
  * up. */
 static void dying(int signal_number)
 {
-    const char *how = signal_number == SIGALRM ? "hangs" : signal_number == SIGABRT ? "fails an assertion" : "crashes";
-    printf("seed %llu %s\n  replay with: simulator --seed %llu --trace\n", (unsigned long long)world.seed, how,
-           (unsigned long long)world.seed);
+    const char *how = signal_number == SIGALRM   ? "hangs"
+                      : signal_number == SIGABRT ? "fails an assertion"
+                                                 : "crashes";
+    printf("seed %llu %s\n  replay with: simulator --seed %llu --trace\n",
+           (unsigned long long)world.seed, how, (unsigned long long)world.seed);
     fflush(stdout);
     _exit(1);
 }
@@ -115,11 +117,13 @@ int main(int argument_count, char **arguments)
             passed++;
         } else {
             failed++;
-            printf("  replay with: simulator --seed %llu --trace\n", (unsigned long long)(plan.first + i));
+            printf("  replay with: simulator --seed %llu --trace\n",
+                   (unsigned long long)(plan.first + i));
         }
         world_end();
         if (terminal && i % 50 == 0)
-            fprintf(stderr, "\r%llu of %llu", (unsigned long long)i, (unsigned long long)plan.count);
+            fprintf(stderr, "\r%llu of %llu", (unsigned long long)i,
+                    (unsigned long long)plan.count);
     }
     if (terminal)
         fputs("\r\033[K", stderr);

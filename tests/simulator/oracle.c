@@ -97,7 +97,8 @@ static void look_at_document(const struct pg_conn *link, const struct item *item
     if (!call)
         world_fail("link %d sends a document that nobody submitted", link_number(link));
     if (call->done)
-        world_fail("call %d is sent although it is finished as %s", call->number, keep_status_name(call->status));
+        world_fail("call %d is sent although it is finished as %s", call->number,
+                   keep_status_name(call->status));
     if (!call->sent)
         call->sent = ++world.order;
 }
@@ -131,7 +132,8 @@ void oracle_saved(struct call *call)
     if (call->applied)
         world_fail("call %d was committed twice", call->number);
     if (call->done && told_not_committed(call->status))
-        world_fail("call %d is committed although it was told %s", call->number, keep_status_name(call->status));
+        world_fail("call %d is committed although it was told %s", call->number,
+                   keep_status_name(call->status));
     call->applied = ++world.order;
     if (call->done && !call->sent)
         world_fail("call %d is committed and never left", call->number);
@@ -164,16 +166,19 @@ static void look_at_caps(const struct call *call)
 {
     struct held held = held_now(call);
     if (call->status == KEEP_FULL) {
-        if (held.most_count < limits.queue && held.most_bytes + (int64_t)call->bytes + SLACK <= limits.queue_bytes)
-            world_fail("call %d is refused as FULL with %d calls and %lld bytes held", call->number, held.most_count,
-                       (long long)held.most_bytes);
+        if (held.most_count < limits.queue &&
+            held.most_bytes + (int64_t)call->bytes + SLACK <= limits.queue_bytes)
+            world_fail("call %d is refused as FULL with %d calls and %lld bytes held", call->number,
+                       held.most_count, (long long)held.most_bytes);
         return;
     }
     if (call->shared)
         return;
     if (held.count >= limits.queue)
-        world_fail("call %d is taken with %d calls held; the option allows %d", call->number, held.count, limits.queue);
-    if (held.count > 0 && call->kind != CALL_BAD && held.bytes + (int64_t)call->bytes > limits.queue_bytes)
+        world_fail("call %d is taken with %d calls held; the option allows %d", call->number,
+                   held.count, limits.queue);
+    if (held.count > 0 && call->kind != CALL_BAD &&
+        held.bytes + (int64_t)call->bytes > limits.queue_bytes)
         world_fail("call %d is taken with %lld bytes held; the option allows %lld", call->number,
                    (long long)held.bytes, (long long)limits.queue_bytes);
 }
@@ -186,7 +191,8 @@ int oracle_submitted(keep_store *store, struct call *call, keep_op ticket)
     call->shared = (uint32_t)ticket >= (uint32_t)limits.queue;
     for (int i = 0; i < call_count && !call->shared; i++)
         if (calls[i] != call && calls[i]->ticket == ticket)
-            world_fail("call %d is given the ticket that call %d had", call->number, calls[i]->number);
+            world_fail("call %d is given the ticket that call %d had", call->number,
+                       calls[i]->number);
     pending[pending_count++] = call;
     call->at_once = keep_op_status(store, ticket) != KEEP_PENDING;
     int others = oracle_look(store, call);
@@ -198,9 +204,10 @@ int oracle_submitted(keep_store *store, struct call *call, keep_op ticket)
 
 static noreturn void wrong(const struct call *call, const char *why)
 {
-    static const char *const kinds[] = {"save", "load", "delete", "list", "count", "ping", "bad call"};
-    world_fail("call %d, a %s of key %d, ends as %s: %s; its answer is %s", call->number, kinds[call->kind], call->key,
-               keep_status_name(call->status), why, call->answer);
+    static const char *const kinds[] = {"save",  "load", "delete",  "list",
+                                        "count", "ping", "bad call"};
+    world_fail("call %d, a %s of key %d, ends as %s: %s; its answer is %s", call->number,
+               kinds[call->kind], call->key, keep_status_name(call->status), why, call->answer);
 }
 
 static void look_at_error(const struct call *call)
@@ -210,7 +217,8 @@ static void look_at_error(const struct call *call)
         return;
     bool plain = strncmp(call->answer, "{\"message\":\"no memory", 21) == 0;
     bool right = strncmp(call->answer, start, strlen(start)) == 0;
-    bool whole = strstr(call->answer, ",\"retry\":") && call->answer[strlen(call->answer) - 1] == '}';
+    bool whole =
+        strstr(call->answer, ",\"retry\":") && call->answer[strlen(call->answer) - 1] == '}';
     free(start);
     if (!(plain && world_refuses_memory()) && (!right || !whole))
         wrong(call, "the error does not say so");
@@ -234,7 +242,9 @@ static const char *fault_of(const struct call *call)
     case KEEP_INVALID:
         return call->faulty ? NULL : "nothing is wrong with it";
     case KEEP_DEADLINE:
-        return !past_deadline(call) ? "its time is not over" : call_writes(call) && call->applied ? "it was committed" : NULL;
+        return !past_deadline(call)                 ? "its time is not over"
+               : call_writes(call) && call->applied ? "it was committed"
+                                                    : NULL;
     case KEEP_CANCELLED:
         return call->cancelled ? NULL : "nobody cancelled it";
     case KEEP_UNKNOWN:
@@ -244,8 +254,8 @@ static const char *fault_of(const struct call *call)
             return past_deadline(call) ? NULL : "its time is not over";
         return links_break || by_close || world_refuses_memory() ? NULL : "no link broke";
     case KEEP_UNAVAILABLE:
-        return links_break || knobs->connect_fault || knobs->backends < 100 || knobs->odd_error || knobs->lock ||
-                       world_refuses_memory()
+        return links_break || knobs->connect_fault || knobs->backends < 100 || knobs->odd_error ||
+                       knobs->lock || world_refuses_memory()
                    ? NULL
                    : "the server serves";
     case KEEP_CONFLICT:
@@ -267,8 +277,8 @@ static struct sight *sight_of_text(const struct call *call, char kind)
 {
     for (int i = 0; i < sight_count(); i++) {
         struct sight *sight = sight_at(i);
-        if (sight->kind == kind && !sight->used && sight->key == call->key && sight->order > call->submitted &&
-            strcmp(sight->text, call->answer) == 0)
+        if (sight->kind == kind && !sight->used && sight->key == call->key &&
+            sight->order > call->submitted && strcmp(sight->text, call->answer) == 0)
             return sight;
     }
     wrong(call, "the server did not answer that to this call");
@@ -284,8 +294,9 @@ static struct sight *sight_of_load(const struct call *call)
         wrong(call, "that was never stored");
     struct sight *sight = sight_at(number);
     const char *rest = strstr(call->answer, ", ") + 2;
-    if (sight->kind != 'l' || sight->key != call->key || !sight->saw || strcmp(rest, sight->saw->document + 1) != 0 ||
-        sight->order < call->submitted || sight->used)
+    if (sight->kind != 'l' || sight->key != call->key || !sight->saw ||
+        strcmp(rest, sight->saw->document + 1) != 0 || sight->order < call->submitted ||
+        sight->used)
         wrong(call, "that is the answer to another call");
     return sight;
 }
@@ -361,7 +372,8 @@ int oracle_look(keep_store *store, const struct call *own)
         others += call != own && !call->awaited;
     }
     if (link_count() > limits.connections)
-        world_fail("%d connections are open; the option allows %d", link_count(), limits.connections);
+        world_fail("%d connections are open; the option allows %d", link_count(),
+                   limits.connections);
     return others;
 }
 
@@ -377,8 +389,8 @@ void oracle_polled(int64_t at_us)
 void oracle_released(struct call *call)
 {
     call->released = true;
-    call->lingers = call->status == KEEP_PENDING || call->status == KEEP_CANCELLED || call->status == KEEP_DEADLINE ||
-                    call->status == KEEP_UNKNOWN;
+    call->lingers = call->status == KEEP_PENDING || call->status == KEEP_CANCELLED ||
+                    call->status == KEEP_DEADLINE || call->status == KEEP_UNKNOWN;
     if (call->status != KEEP_PENDING)
         return;
     call->cancelled = true;

@@ -75,7 +75,8 @@ static bool sim_watch_set(struct watch *watch, int fd, unsigned interest, uint32
     }
     if (!link || at == REGISTRATIONS)
         return false;
-    if (at == watch->count && !world.healthy && world.knobs.refuse_memory && random_chance(world.knobs.refuse_memory))
+    if (at == watch->count && !world.healthy && world.knobs.refuse_memory &&
+        random_chance(world.knobs.refuse_memory))
         return false;
     watch->registered[at] = (struct registration){fd, link_socket(link), interest, tag};
     watch->count += at == watch->count;
@@ -113,7 +114,8 @@ static int collect(struct watch *watch, struct watch_event *events, int capacity
     int count = 0;
     forget_closed(watch);
     for (int i = 0; i < watch->count; i++) {
-        unsigned ready = link_ready(link_by_fd(watch->registered[i].fd)) & watch->registered[i].interest;
+        unsigned ready =
+            link_ready(link_by_fd(watch->registered[i].fd)) & watch->registered[i].interest;
         if (ready)
             all[count++] = (struct watch_event){watch->registered[i].tag, ready};
     }
@@ -154,15 +156,17 @@ static void look_for_spinning(int count)
         world_fail("the engine spins: it was told the same over and over and nothing moved");
 }
 
-static int sim_watch_wait(struct watch *watch, struct watch_event *events, int capacity, int timeout_ms)
+static int sim_watch_wait(struct watch *watch, struct watch_event *events, int capacity,
+                          int timeout_ms)
 {
     int64_t until_us = timeout_ms < 0 ? NEVER : world.now_us + (int64_t)timeout_ms * 1000;
     for (;;) {
         int count = collect(watch, events, capacity);
         look_for_spinning(count);
         for (int i = 0; i < count; i++)
-            world_trace("  ready: %s %d%s%s", events[i].tag >= WATCH_TAG_WAKE ? "own" : "connection",
-                        (int)events[i].tag, events[i].ready & WATCH_READ ? " read" : "",
+            world_trace("  ready: %s %d%s%s",
+                        events[i].tag >= WATCH_TAG_WAKE ? "own" : "connection", (int)events[i].tag,
+                        events[i].ready & WATCH_READ ? " read" : "",
                         events[i].ready & WATCH_WRITE ? " write" : "");
         if (count > 0 || world.now_us >= until_us)
             return count;

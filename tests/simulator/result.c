@@ -22,7 +22,8 @@ PGresult *result_new(ExecStatusType status, int columns)
     return result;
 }
 
-PGresult *result_error(const char *severity, const char *sqlstate, const char *message, const char *function)
+PGresult *result_error(const char *severity, const char *sqlstate, const char *message,
+                       const char *function)
 {
     PGresult *result = result_new(PGRES_FATAL_ERROR, 0);
     result->severity = severity;
@@ -43,7 +44,8 @@ int result_row(PGresult *result)
 {
     size_t cells = (size_t)(result->rows + 1) * (size_t)result->columns;
     result->cells = realloc(result->cells, cells * sizeof *result->cells);
-    memset(result->cells + result->rows * result->columns, 0, (size_t)result->columns * sizeof *result->cells);
+    memset(result->cells + result->rows * result->columns, 0,
+           (size_t)result->columns * sizeof *result->cells);
     return result->rows++;
 }
 
@@ -145,8 +147,8 @@ static int sim_nfields(const PGresult *result)
 static void in_range(const PGresult *result, int row, int column)
 {
     if (!result || row < 0 || row >= result->rows || column < 0 || column >= result->columns)
-        world_fail("row %d, column %d of a result of %d rows and %d columns is asked for", row, column,
-                   sim_ntuples(result), sim_nfields(result));
+        world_fail("row %d, column %d of a result of %d rows and %d columns is asked for", row,
+                   column, sim_ntuples(result), sim_nfields(result));
 }
 
 static char *sim_fname(const PGresult *result, int column)

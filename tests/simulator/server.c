@@ -16,17 +16,17 @@ enum {
 /* What becomes of one transaction. */
 enum fate {
     FATE_GOOD,
-    FATE_REQUEST_LOST,     /* never arrives */
-    FATE_ENDED_BEFORE,     /* the session is terminated before it runs */
-    FATE_ENDED_BETWEEN,    /* terminated when the query has answered and nothing is committed yet */
-    FATE_CRASH_BETWEEN,    /* the same without a word */
-    FATE_ENDED_AFTER,      /* terminated when all is committed, before the last word */
-    FATE_POOLER_BEFORE,    /* a pooler says the server's words, and nothing was committed */
-    FATE_POOLER_AFTER,     /* the same, but it was */
-    FATE_ANSWER_LOST,      /* committed, and not a word arrives */
-    FATE_SYNC_LOST,        /* committed, and all but the last word arrives */
-    FATE_GHOST,            /* the link breaks now, and the session goes on for a while */
-    FATE_LINK_FAULTS,      /* how many there are up to here */
+    FATE_REQUEST_LOST,  /* never arrives */
+    FATE_ENDED_BEFORE,  /* the session is terminated before it runs */
+    FATE_ENDED_BETWEEN, /* terminated when the query has answered and nothing is committed yet */
+    FATE_CRASH_BETWEEN, /* the same without a word */
+    FATE_ENDED_AFTER,   /* terminated when all is committed, before the last word */
+    FATE_POOLER_BEFORE, /* a pooler says the server's words, and nothing was committed */
+    FATE_POOLER_AFTER,  /* the same, but it was */
+    FATE_ANSWER_LOST,   /* committed, and not a word arrives */
+    FATE_SYNC_LOST,     /* committed, and all but the last word arrives */
+    FATE_GHOST,         /* the link breaks now, and the session goes on for a while */
+    FATE_LINK_FAULTS,   /* how many there are up to here */
     FATE_SERIALIZATION,
     FATE_DEADLOCK,
     FATE_ODD,
@@ -79,8 +79,9 @@ static bool refuse(struct refusal *refusal, const char *sqlstate, const char *me
 
 static bool refuse_at_random(struct refusal *refusal)
 {
-    static const char refused[] = "Connection refused\n\tIs the server running locally and accepting connections on "
-                                  "that socket?";
+    static const char refused[] =
+        "Connection refused\n\tIs the server running locally and accepting connections on "
+        "that socket?";
     switch (random_between(0, 3)) {
     case 0:
         refuse(refusal, NULL, refused);
@@ -347,10 +348,12 @@ static int64_t locked_until(const struct session *session, int *lock_ms)
 {
     int64_t until_us = 0;
     *lock_ms = session->lock_ms;
-    for (const struct command *command = session->first; command->kind != COMMAND_SYNC; command = command->next) {
+    for (const struct command *command = session->first; command->kind != COMMAND_SYNC;
+         command = command->next) {
         if (command->kind == COMMAND_SETTING)
             *lock_ms = command->lock_ms;
-        for (int i = 0; command->kind == COMMAND_QUERY && command->spec->writes && i < command->count; i++) {
+        for (int i = 0;
+             command->kind == COMMAND_QUERY && command->spec->writes && i < command->count; i++) {
             int key = command->items[i].key;
             if (key >= 0 && table_locked_until(key) > until_us)
                 until_us = table_locked_until(key);
@@ -388,8 +391,9 @@ static void say_end(struct session *session, bool server_itself)
 {
     if (!session->link)
         return;
-    PGresult *words = result_error("FATAL", "57P01", "terminating connection due to administrator command",
-                                   server_itself ? "ProcessInterrupts" : NULL);
+    PGresult *words =
+        result_error("FATAL", "57P01", "terminating connection due to administrator command",
+                     server_itself ? "ProcessInterrupts" : NULL);
     link_deliver(session->link, MESSAGE_ERROR, words);
 }
 
@@ -397,7 +401,8 @@ static void say_end(struct session *session, bool server_itself)
 static void send_answer(struct session *session, struct answer *answer)
 {
     enum fate fate = session->fate;
-    bool words = fate != FATE_ANSWER_LOST && fate != FATE_POOLER_BEFORE && fate != FATE_POOLER_AFTER;
+    bool words =
+        fate != FATE_ANSWER_LOST && fate != FATE_POOLER_BEFORE && fate != FATE_POOLER_AFTER;
     for (int i = 0; i < answer->count; i++) {
         if (session->link && words)
             link_deliver(session->link, answer->kind[i], answer->result[i]);
@@ -426,8 +431,8 @@ static void transaction_run(struct session *session, bool timed_out)
         else if (!answer.failed)
             run_command(session, command, &answer);
         bool last = command->kind == COMMAND_SYNC;
-        if (last && !answer.failed && session->fate != FATE_ENDED_BETWEEN && session->fate != FATE_CRASH_BETWEEN &&
-            session->fate != FATE_POOLER_BEFORE)
+        if (last && !answer.failed && session->fate != FATE_ENDED_BETWEEN &&
+            session->fate != FATE_CRASH_BETWEEN && session->fate != FATE_POOLER_BEFORE)
             commit(session, &answer);
         if (last)
             break;

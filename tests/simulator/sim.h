@@ -56,12 +56,14 @@ struct world {
     uint64_t seed;
     uint64_t chance;
     int64_t now_us;
-    uint64_t order;   /* numbers whatever happens, to say what came first */
-    uint64_t changes; /* grows whenever something moved: an engine that steps without it is spinning */
+    uint64_t order; /* numbers whatever happens, to say what came first */
+    uint64_t
+        changes; /* grows whenever something moved: an engine that steps without it is spinning */
     struct knobs knobs;
     bool trace;
-    bool healthy;     /* nothing goes wrong any more */
-    long refuse_from, refuse_to; /* the numbers of the allocations that fail, for the out-of-memory tests; 0: none */
+    bool healthy; /* nothing goes wrong any more */
+    long refuse_from,
+        refuse_to; /* the numbers of the allocations that fail, for the out-of-memory tests; 0: none */
     long allocations;
 };
 
@@ -111,7 +113,8 @@ struct pg_result {
     const char *message, *detail, *function;
 };
 PGresult *result_new(ExecStatusType status, int columns);
-PGresult *result_error(const char *severity, const char *sqlstate, const char *message, const char *function);
+PGresult *result_error(const char *severity, const char *sqlstate, const char *message,
+                       const char *function);
 void result_column(PGresult *result, int column, const char *name, Oid type);
 int result_row(PGresult *result); /* appends one; its number */
 void result_put(PGresult *result, int row, int column, const char *format, ...)
@@ -142,8 +145,8 @@ struct command {
     int count;
 };
 struct command *command_prepare(const char *name, const char *sql);
-struct command *command_query(const char *name, const char *sql, int count, const char *const *values,
-                              const int *sizes, const int *formats);
+struct command *command_query(const char *name, const char *sql, int count,
+                              const char *const *values, const int *sizes, const int *formats);
 struct command *command_sync(void);
 void command_free(struct command *command);
 void command_reset(void);
@@ -153,7 +156,7 @@ struct session;
 enum message_kind { MESSAGE_PARSED, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_READY };
 void link_install(void);
 void link_reset(void);
-int link_count(void);         /* not finished by the engine */
+int link_count(void); /* not finished by the engine */
 struct pg_conn *link_by_fd(int fd);
 uint64_t link_socket(const struct pg_conn *link); /* one number for each socket there ever was */
 int link_number(const struct pg_conn *link);
@@ -229,22 +232,22 @@ struct call {
     int number; /* from 1, in order of submission; a saved document carries it */
     int key;    /* -1: none; of a list: its agent */
     keep_op ticket;
-    bool shared;         /* a ticket without a slot */
-    bool at_once;        /* finished when keep_submit() came back */
-    bool faulty;         /* the server or the engine must refuse it */
-    bool cancelled;      /* by the host */
-    bool awaited;        /* its ticket was given to keep_wait() */
-    bool told;           /* keep_next() gave it */
-    bool released;       /* by the host */
-    bool lingers;        /* released, and its batch may still need it */
-    size_t bytes;        /* of its arguments */
-    char *document;      /* of a save, else NULL */
-    uint64_t submitted, done; /* world.order; 0: not yet */
+    bool shared;                  /* a ticket without a slot */
+    bool at_once;                 /* finished when keep_submit() came back */
+    bool faulty;                  /* the server or the engine must refuse it */
+    bool cancelled;               /* by the host */
+    bool awaited;                 /* its ticket was given to keep_wait() */
+    bool told;                    /* keep_next() gave it */
+    bool released;                /* by the host */
+    bool lingers;                 /* released, and its batch may still need it */
+    size_t bytes;                 /* of its arguments */
+    char *document;               /* of a save, else NULL */
+    uint64_t submitted, done;     /* world.order; 0: not yet */
     int64_t done_us, deadline_us; /* deadline 0: none */
     keep_status status;
     char *answer;
-    uint64_t sent;    /* of a save: when its document first left */
-    uint64_t applied; /* of a save: when it was committed */
+    uint64_t sent;       /* of a save: when its document first left */
+    uint64_t applied;    /* of a save: when it was committed */
     struct sight *sight; /* of a read that is OK */
 };
 void oracle_begin(const struct limits *limits);

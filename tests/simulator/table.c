@@ -22,8 +22,10 @@ static struct sight sights[SIGHTS];
 static int count;
 
 /* Names with whatever a name may hold. */
-static const char *const agents[AGENTS] = {"agent", "agent \"q\" \\", "\xc3\xa4gent\xf0\x9f\xa4\x96'; --"};
-static const char *const prefixes[SESSIONS] = {"s", "session ", "\xe2\x98\x83", "{}", "$1", "\\N", "NULL", "\"\""};
+static const char *const agents[AGENTS] = {"agent", "agent \"q\" \\",
+                                           "\xc3\xa4gent\xf0\x9f\xa4\x96'; --"};
+static const char *const prefixes[SESSIONS] = {"s",  "session ", "\xe2\x98\x83", "{}",
+                                               "$1", "\\N",      "NULL",         "\"\""};
 
 static const char *session_name(int index)
 {
@@ -52,7 +54,8 @@ int key_of(const char *agent, const char *session)
     for (int i = 0; i < SESSIONS; i++)
         if (session && strcmp(session_name(i), session) == 0)
             return at + i;
-    world_fail("the server is asked for a session that nobody named: %s", session ? session : "null");
+    world_fail("the server is asked for a session that nobody named: %s",
+               session ? session : "null");
 }
 
 int64_t table_locked_until(int key)
@@ -94,7 +97,8 @@ static struct sight *sight_add(char kind, int key)
         world_fail("one history shows more than %d rows", SIGHTS);
     struct sight *sight = &sights[count++];
     free(sight->text);
-    *sight = (struct sight){.kind = kind, .key = key, .order = ++world.order, .at_us = world.now_us};
+    *sight =
+        (struct sight){.kind = kind, .key = key, .order = ++world.order, .at_us = world.now_us};
     return sight;
 }
 
@@ -113,15 +117,18 @@ void table_save(const struct item *item, bool ghost)
     struct row *row = &rows[item->key];
     const char *mark = strstr(item->args[2], "\"n\":");
     struct call *call = mark ? oracle_call(atoi(mark + 4)) : NULL;
-    if (!call || call->kind != CALL_SAVE || call->key != item->key || strcmp(call->document, item->args[2]) != 0)
-        world_fail("a document reached key %d that was never saved there: %s", item->key, item->args[2]);
+    if (!call || call->kind != CALL_SAVE || call->key != item->key ||
+        strcmp(call->document, item->args[2]) != 0)
+        world_fail("a document reached key %d that was never saved there: %s", item->key,
+                   item->args[2]);
     row->ghost_touched = row->ghost_touched || ghost;
     if (!row->ghost_touched && row->newest && row->newest->number > call->number)
-        world_fail("call %d was saved after call %d, which is younger, in key %d", call->number, row->newest->number,
-                   item->key);
+        world_fail("call %d was saved after call %d, which is younger, in key %d", call->number,
+                   row->newest->number, item->key);
     row->call = row->newest = call;
     row->order = ++world.order;
-    world_trace("call %d is saved in key %d%s", call->number, item->key, ghost ? " by a ghost" : "");
+    world_trace("call %d is saved in key %d%s", call->number, item->key,
+                ghost ? " by a ghost" : "");
     oracle_saved(call);
 }
 
@@ -146,7 +153,8 @@ void table_load(PGresult *result, int number, const struct item *item)
     int row = result_row(result);
     if (number)
         result_put(result, row, 0, "%d", number);
-    result_put(result, row, number != 0, "{\"x\": %d, %s", (int)(sight - sights), call->document + 1);
+    result_put(result, row, number != 0, "{\"x\": %d, %s", (int)(sight - sights),
+               call->document + 1);
 }
 
 static int newer_first(const void *a, const void *b)

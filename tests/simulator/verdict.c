@@ -7,7 +7,8 @@
 
 static bool may_have_happened(const struct call *call)
 {
-    return call->status == KEEP_OK || call->status == KEEP_UNKNOWN || call->status == KEEP_CANCELLED;
+    return call->status == KEEP_OK || call->status == KEEP_UNKNOWN ||
+           call->status == KEEP_CANCELLED;
 }
 
 /* The save through which an OK save took effect: itself, or the one that superseded it. */
@@ -23,7 +24,8 @@ static void superseded_rightly(const struct call *save)
     for (int number = save->number + 1; !save->applied && number < effect->number; number++) {
         const struct call *between = oracle_call(number);
         if (between->key == save->key && between->kind == CALL_LOAD && between->status == KEEP_OK)
-            world_fail("call %d was superseded by call %d across the load %d", save->number, effect->number, number);
+            world_fail("call %d was superseded by call %d across the load %d", save->number,
+                       effect->number, number);
     }
 }
 
@@ -38,7 +40,8 @@ static bool delete_between(const struct call *save, const struct call *load)
 }
 
 /* Whether the load can have had this sight; if not, `why` with the number of the call that says so. */
-static bool load_can_have_seen(const struct call *load, const struct sight *sight, const char **why, int *other)
+static bool load_can_have_seen(const struct call *load, const struct sight *sight, const char **why,
+                               int *other)
 {
     const struct call *saw = sight->saw;
     *why = NULL;
@@ -46,7 +49,8 @@ static bool load_can_have_seen(const struct call *load, const struct sight *sigh
         const struct call *call = oracle_call(number);
         if (call->key != load->key || !call_writes(call))
             continue;
-        bool before = number < load->number, save = call->kind == CALL_SAVE, done = call->status == KEEP_OK;
+        bool before = number < load->number, save = call->kind == CALL_SAVE,
+             done = call->status == KEEP_OK;
         *other = number;
         if (save && !before && call->applied && call->applied < sight->order)
             *why = "was passed by the younger save";
@@ -72,8 +76,9 @@ static void load_saw_rightly(const struct call *load)
     }
     for (int i = 0; i < sight_count(); i++) {
         const struct sight *sight = sight_at(i);
-        if (sight->kind == 'l' && sight->key == load->key && !sight->saw && sight->order > load->submitted &&
-            sight->order < load->done && load_can_have_seen(load, sight, &why, &other))
+        if (sight->kind == 'l' && sight->key == load->key && !sight->saw &&
+            sight->order > load->submitted && sight->order < load->done &&
+            load_can_have_seen(load, sight, &why, &other))
             return;
     }
     world_fail("the load %d %s %d", load->number, why, other);
@@ -88,19 +93,22 @@ static void delete_happened(const struct call *call)
             sight->order < call->done)
             return;
     }
-    world_fail("the delete %d of key %d is told OK and was never committed", call->number, call->key);
+    world_fail("the delete %d of key %d is told OK and was never committed", call->number,
+               call->key);
 }
 
 static void delete_was_asked(const struct sight *sight)
 {
     for (int number = 1; number <= oracle_count(); number++) {
         const struct call *call = oracle_call(number);
-        bool in_time = sight->order > call->submitted && (sight->order < call->done || call->status != KEEP_OK);
+        bool in_time = sight->order > call->submitted &&
+                       (sight->order < call->done || call->status != KEEP_OK);
         if (call->kind == CALL_DELETE && call->key == sight->key && may_have_happened(call) &&
             (in_time || sight->ghost))
             return;
     }
-    world_fail("key %d was deleted, and every call that asked for it was told otherwise", sight->key);
+    world_fail("key %d was deleted, and every call that asked for it was told otherwise",
+               sight->key);
 }
 
 /* The youngest write that was told OK decides what is stored, unless a younger one was left in doubt. */
@@ -121,7 +129,8 @@ static void row_is_right(int key)
     if (!last)
         return;
     if (stored && stored->number < last->number)
-        world_fail("key %d holds call %d, and call %d came later and was told OK", key, stored->number, last->number);
+        world_fail("key %d holds call %d, and call %d came later and was told OK", key,
+                   stored->number, last->number);
     if (!stored && last->kind == CALL_SAVE && !doubtful_delete)
         world_fail("key %d holds nothing, and call %d was told OK", key, last->number);
 }
