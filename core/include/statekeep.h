@@ -158,7 +158,8 @@ KEEP_API const char *keep_catalog(void);
 KEEP_API const char *keep_version(void);
 
 /* Adds a directory in which "embedded:" looks for PostgreSQL's programs, after bin= and $STATEKEEP_PG_BIN and before
- * all others; the one added last is looked at first. For packages that carry the programs. Copied; process-wide. KEEP_OK, KEEP_INVALID, KEEP_NO_MEMORY. */
+ * all others; the one added last is looked at first. For packages that carry the programs. Copied; process-wide.
+ * KEEP_OK, KEEP_INVALID, KEEP_NO_MEMORY. */
 KEEP_API keep_status keep_embedded_add_bindir(const char *dir);
 
 #ifdef __cplusplus
