@@ -10,8 +10,9 @@ require "statekeep"
 # The server: $STATEKEEP_TEST_DSN, else an embedded one in a directory that goes away with the tests.
 TEST_DSN = ENV.fetch("STATEKEEP_TEST_DSN") do
   directory = Dir.mktmpdir("statekeep-ruby")
+  FileUtils.chmod(0o755, directory) # for the account that runs the server when this is root
   owner = Process.pid
-  Minitest.after_run { FileUtils.rm_rf(directory) if Process.pid == owner }
+  Minitest.after_run { StoreTests.remove(directory) if Process.pid == owner }
   "embedded:#{directory}/data"
 end
 
@@ -19,6 +20,13 @@ module StoreTests
   # One store for all tests; it also keeps an embedded server up between them.
   def self.shared
     @shared ||= StateKeep.open(TEST_DSN).tap { |store| store.state.setup }
+  end
+
+  # Ends an embedded server, which stops when nobody uses it any more, and removes its directory.
+  def self.remove(directory)
+    shared.close
+    500.times { Dir.glob("#{directory}/**/postmaster.pid").empty? ? break : sleep(0.02) }
+    FileUtils.rm_rf(directory)
   end
 
   def store

@@ -45,9 +45,9 @@ class TestFibers < Minitest::Test
     with_silent_store do |silent|
       Async do |task|
         leader = task.async { silent.admin.ping }
-        follower = task.async { silent.call("admin.ping", timeout: 0.3) }
+        follower = task.async { silent.call("admin.ping", timeout: 0.3) rescue $!.status }
         leader.stop
-        assert_within(2) { assert_raises(StateKeep::Deadline) { follower.wait } }
+        assert_within(2) { assert_equal "DEADLINE", follower.wait }
         assert_equal 1, silent.admin.stats["calls"]["CANCELLED"]
         assert_equal 1, silent.admin.stats["calls"]["held"]
       end
@@ -122,9 +122,9 @@ class TestFibers < Minitest::Test
   def test_close_ends_the_calls_of_waiting_fibers
     with_silent_store do |silent|
       Async do |task|
-        calls = Array.new(3) { task.async { silent.admin.ping } }
+        calls = Array.new(3) { task.async { silent.admin.ping rescue $!.status } }
         silent.close
-        calls.each { |call| assert_raises(StateKeep::Closed) { call.wait } }
+        assert_equal ["CLOSED"] * 3, calls.map(&:wait)
       end
     end
   end
