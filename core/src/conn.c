@@ -300,10 +300,12 @@ static bool conn_ended_before(const struct conn *conn)
     return !conn->answered && function && strcmp(function, "ProcessInterrupts") == 0;
 }
 
-static bool is_fatal(const PGresult *result)
+/* Words that are not the server's are libpq's own (no memory for the rows, a broken message): what became of the query
+ * is not known. */
+static bool ends_link(const PGresult *failure)
 {
-    const char *severity = keep_io.PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity && strcmp(severity, "ERROR") != 0;
+    const char *severity = keep_io.PQresultErrorField(failure, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return !severity || strcmp(severity, "ERROR") != 0;
 }
 
 /* Takes one result; false when the link is gone (the connection is closed then). */
@@ -331,7 +333,7 @@ static bool conn_take(struct conn *conn, PGresult *result)
         if (conn->failure)
             break;
         conn->failure = result;
-        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD || is_fatal(result)) {
+        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD || ends_link(result)) {
             const char *why = keep_io.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
             conn_lost(conn, why ? why : keep_io.PQerrorMessage(conn->link), conn_ended_before(conn));
             return false;
