@@ -288,7 +288,8 @@ static void conn_range_over(struct conn *conn)
         return;
     }
     conn_set_state(conn, CONN_IDLE);
-    batch_next_range(conn);
+    if (conn->batch.range_count > 0 && conn_alive(conn))
+        batch_next_range(conn);
 }
 
 /* The server's own word that it ends the session before it ran what we sent: then nothing of it was committed. Poolers
@@ -413,8 +414,8 @@ static void conn_idle(struct conn *conn)
 
 bool conn_alive(struct conn *conn)
 {
-    /* A second look, because the words of the end arrive before the end. */
-    for (int looks = 0; looks < 2 && conn->state == CONN_IDLE && !keep_io.socket_quiet(conn->fd); looks++)
+    /* More looks than one, because notices and the words of the end arrive before the end. */
+    for (int looks = 0; looks < LIMIT_LOOKS && conn->state == CONN_IDLE && !keep_io.socket_quiet(conn->fd); looks++)
         conn_idle(conn);
     return conn->state == CONN_IDLE;
 }

@@ -34,6 +34,7 @@ enum {
     LIMIT_ENCODE_KEPT = 4 << 20,   /* bytes the parameter buffer keeps between batches */
     LIMIT_MESSAGE = 2048,          /* bytes of one error text */
     LIMIT_JSON_DEPTH = 64,         /* of options */
+    LIMIT_LOOKS = 100,             /* reads of an idle link before it is used: a TLS record each */
     LIMIT_EVENTS = 64,             /* taken from the watch at a time */
     LIMIT_KEY_BUCKETS = 1 << 14,   /* of the key table; as many as the default queue */
     SHARE_MIN = 32,                /* calls; smaller shares cost more trips than parallelism saves */
