@@ -207,6 +207,12 @@ static void sleep_until(int64_t until_us)
 
 static void sleep_some(void)
 {
+    if (random_chance(5)) {
+        /* A host that was stopped for a while, as by a debugger. */
+        world.host_stood_still = true;
+        world_run_to(world.now_us + random_between(1, 20000000));
+        return;
+    }
     sleep_until(world.now_us + random_between(0, random_chance(100) ? 500000 : 3000));
     if (readiness_now() && random_chance(900))
         poll_once();
@@ -305,13 +311,16 @@ static void draw_options(char *json, size_t size)
     host.default_ms = random_chance(500)   ? 30000
                       : random_chance(300) ? 0
                                            : (int)random_between(20, 3000);
-    snprintf(json, size,
-             "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%"
-             "lld,\"hold\":%s,"
-             "\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d}",
-             limits->connections, limits->queue, limits->batch, (long long)limits->batch_bytes,
-             (long long)limits->queue_bytes, host.hold ? "true" : "false", host.default_ms,
-             (int)random_between(300, 5000), (int)random_between(0, 250));
+    world.lock_ms = (int)random_between(0, 250);
+    const char *tables =
+        random_chance(200) ? ",\"tables\":{\"agent_states\":\"app.\\\"My 'States'\\\"\"}" : "";
+    snprintf(
+        json, size,
+        "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%lld,"
+        "\"hold\":%s,\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d%s}",
+        limits->connections, limits->queue, limits->batch, (long long)limits->batch_bytes,
+        (long long)limits->queue_bytes, host.hold ? "true" : "false", host.default_ms,
+        (int)random_between(300, 5000), world.lock_ms, tables);
 }
 
 /* Every call ends, without anybody doing more than waiting on the descriptor. */

@@ -118,6 +118,11 @@ void link_deliver(struct pg_conn *link, enum message_kind kind, PGresult *result
     packet_send(link, PACKET_MESSAGE, kind, result);
 }
 
+void link_chatter(struct pg_conn *link)
+{
+    packet_send(link, PACKET_PART, MESSAGE_NOTICE, NULL);
+}
+
 void link_cut(struct pg_conn *link, bool reset)
 {
     packet_send(link, reset ? PACKET_RESET : PACKET_END, MESSAGE_READY, NULL);
@@ -572,10 +577,21 @@ static bool may_send(struct pg_conn *link)
     return true;
 }
 
+static bool end_arrived(const struct pg_conn *link)
+{
+    const struct packet *packet = link->wire.first;
+    while (packet && packet->at_us <= world.now_us && packet->kind < PACKET_END)
+        packet = packet->next;
+    return packet && packet->at_us <= world.now_us;
+}
+
 static int send_command(struct pg_conn *link, struct command *command)
 {
     enum command_kind kind = command->kind;
     if (kind == COMMAND_QUERY) {
+        if (end_arrived(link))
+            world_fail("link %d is sent %s although its end has arrived", link->number,
+                       command->spec->name);
         world_trace("link %d sends %s of %d", link->number, command->spec->name, command->count);
         oracle_sent(link, command);
         for (int i = 0; i < command->count; i++)
@@ -653,8 +669,21 @@ static void tell_notice(struct pg_conn *link, PGresult *result)
     result_free(result);
 }
 
+/* Without memory for the rows libpq gives an error of its own, and reads on. */
+static PGresult *rows_or_no_memory(PGresult *result)
+{
+    if (world.healthy || !random_chance(world.knobs.refuse_memory))
+        return result;
+    result_free(result);
+    return result_error(NULL, NULL, NULL, NULL);
+}
+
 static void take_message(struct pg_conn *link, enum message_kind message, PGresult *result)
 {
+    if (message == MESSAGE_NOTICE) {
+        tell_notice(link, result);
+        return;
+    }
     if (link->async == ASYNC_IDLE) {
         if (message == MESSAGE_ERROR)
             tell_notice(link, result);
@@ -671,6 +700,8 @@ static void take_message(struct pg_conn *link, enum message_kind message, PGresu
         result = result_new(PGRES_COMMAND_OK, 0);
     else if (message == MESSAGE_READY)
         result = result_new(PGRES_PIPELINE_SYNC, 0);
+    else if (message == MESSAGE_RESULT)
+        result = rows_or_no_memory(result);
     link->result = result;
     link->async = ASYNC_READY;
 }

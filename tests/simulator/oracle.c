@@ -254,8 +254,9 @@ static const char *fault_of(const struct call *call)
             return past_deadline(call) ? NULL : "its time is not over";
         return links_break || by_close || world_refuses_memory() ? NULL : "no link broke";
     case KEEP_UNAVAILABLE:
-        return links_break || knobs->connect_fault || knobs->backends < 100 || knobs->odd_error ||
-                       knobs->lock || world_refuses_memory()
+        return links_break || world.host_stood_still || knobs->connect_fault ||
+                       knobs->backends < 100 || knobs->odd_error || knobs->lock ||
+                       world_refuses_memory()
                    ? NULL
                    : "the server serves";
     case KEEP_CONFLICT:

@@ -300,7 +300,8 @@ static void run_query(struct session *session, struct command *query, struct ans
         sqlstate = "40P01";
         message = "deadlock detected";
     } else if (!sqlstate && session->fate == FATE_ODD) {
-        sqlstate = random_chance(500) ? "XX000" : "53200";
+        static const char *const odd[] = {"XX000", "53200", "0A000", "42P01", "42501", "53100"};
+        sqlstate = odd[random_between(0, 5)];
         message = "something odd happened";
     } else if (!sqlstate && session->fate == FATE_TIMEOUT) {
         sqlstate = "57014";
@@ -374,6 +375,8 @@ static bool blocked(struct session *session, bool *timed_out)
         session->blocked_us = world.now_us;
     int64_t limit_us = lock_ms > 0 ? session->blocked_us + (int64_t)lock_ms * 1000 : NEVER;
     *timed_out = limit_us <= world.now_us;
+    if (world.lock_ms && lock_ms != world.lock_ms)
+        world_fail("a write waits %d ms for a lock; the option says %d", lock_ms, world.lock_ms);
     session->at_us = limit_us < until_us ? limit_us : until_us;
     return !*timed_out;
 }
@@ -515,6 +518,14 @@ static void server_go_down(void)
         session_end_at_random(sessions);
 }
 
+static void chat(struct session *session)
+{
+    link_chatter(session->link);
+    if (random_chance(500))
+        link_deliver(session->link, MESSAGE_NOTICE,
+                     result_error("WARNING", "01000", "something to know", NULL));
+}
+
 static void trouble(void)
 {
     if (world.knobs.outage && world.now_us >= outage_look_us) {
@@ -527,6 +538,8 @@ static void trouble(void)
         if (world.now_us < session->look_us)
             continue;
         session->look_us = world.now_us + LOOK_US;
+        if (session->link && random_chance(world.knobs.chatter))
+            chat(session);
         if (session->link && random_chance(world.knobs.idle_fault)) {
             world_trace("the session of link %d is ended", link_number(session->link));
             session_end_at_random(session);
@@ -545,7 +558,7 @@ int64_t server_next_event(void)
     for (const struct session *session = sessions; session; session = session->next) {
         if (session->working)
             next = earlier(next, session->at_us);
-        if (!world.healthy && world.knobs.idle_fault)
+        if (!world.healthy && (world.knobs.idle_fault || world.knobs.chatter))
             next = earlier(next, session->look_us);
     }
     return next;

@@ -48,6 +48,7 @@ struct knobs {
     int lock;        /* a foreign session locks a key */
     int stall;       /* the server falls silent on a link */
     int outage;      /* the server goes down for a while; or turns read-only */
+    int chatter;     /* notices and parameters that nobody asked for */
     int refuse_memory;
     int late_thread;
 };
@@ -60,6 +61,8 @@ struct world {
     uint64_t
         changes; /* grows whenever something moved: an engine that steps without it is spinning */
     struct knobs knobs;
+    int lock_ms;           /* what the store was told; 0: no bound */
+    bool host_stood_still; /* for longer than the engine may have patience */
     bool trace;
     bool healthy; /* nothing goes wrong any more */
     long refuse_from,
@@ -153,7 +156,7 @@ void command_reset(void);
 
 /* ---- link.c */
 struct session;
-enum message_kind { MESSAGE_PARSED, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_READY };
+enum message_kind { MESSAGE_PARSED, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_NOTICE, MESSAGE_READY };
 void link_install(void);
 void link_reset(void);
 int link_count(void); /* not finished by the engine */
@@ -165,6 +168,9 @@ int64_t link_next_event(void);
 void link_run(void); /* whatever is due now */
 /* The server's side. `result` becomes the link's; NULL for PARSED and READY. */
 void link_deliver(struct pg_conn *link, enum message_kind kind, PGresult *result);
+void link_chatter(
+    struct pg_conn
+        *link); /* a parameter's new value: bytes that are no message to libpq's caller */
 void link_cut(struct pg_conn *link, bool reset); /* the end arrives after what was delivered */
 void link_lose_unsent(struct pg_conn *link);
 /* Whether the engine holds it and has not met its end yet. */

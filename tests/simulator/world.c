@@ -254,6 +254,7 @@ static void knobs_draw(struct knobs *knobs)
                                 random_chance(300) ? (size_t)random_between(16, 4096) : 1 << 18,
                             .backends = 100,
                             .late_thread = 300};
+    knobs->chatter = sometimes(3, 300);
     if (random_chance(250))
         return;
     knobs->connect_fault = sometimes(3, 500);
