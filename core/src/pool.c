@@ -75,7 +75,11 @@ static struct conn *pool_idle(keep_store *store)
 static void pool_open(keep_store *store)
 {
     int64_t now_us = keep_io.now_us();
-    if (now_us < store->retry_us || pool_count(store, CONN_CONNECTING) > 0)
+    if (now_us < store->retry_us) {
+        step_arm(store, store->retry_us); /* nobody may have waited when it was set */
+        return;
+    }
+    if (pool_count(store, CONN_CONNECTING) > 0)
         return;
     for (int i = 0; i < store->options.connections; i++) {
         if (store->conns[i].state != CONN_DOWN)
