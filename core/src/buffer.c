@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-char *buffer_reserve(struct buffer *buffer, size_t size)
+/* Room for `size` more bytes, counted; NULL when failed. */
+static char *buffer_reserve(struct buffer *buffer, size_t size)
 {
     if (buffer->failed)
         return NULL;

@@ -236,6 +236,17 @@ static bool conn_send_query(struct conn *conn, const char *const *values, const 
     return sent && keep_io.PQsendQueryPrepared(conn->link, form->name, count, values, sizes, binary, 0) == 1;
 }
 
+static void conn_flush(struct conn *conn)
+{
+    int left = keep_io.PQflush(conn->link);
+    if (left < 0) {
+        conn_lost(conn, keep_io.PQerrorMessage(conn->link), !conn->flushed);
+        return;
+    }
+    conn->flushed = left == 0;
+    conn_set_state(conn, CONN_BUSY);
+}
+
 /* Sends the current range: everything it needs leaves together, with one Sync. */
 void conn_send(struct conn *conn)
 {
@@ -363,17 +374,6 @@ static void conn_take_results(struct conn *conn)
             return; /* its answer has not arrived */
         conn->step++;
     }
-}
-
-void conn_flush(struct conn *conn)
-{
-    int left = keep_io.PQflush(conn->link);
-    if (left < 0) {
-        conn_lost(conn, keep_io.PQerrorMessage(conn->link), !conn->flushed);
-        return;
-    }
-    conn->flushed = left == 0;
-    conn_set_state(conn, CONN_BUSY);
 }
 
 /* On TLS a record may leave bytes in the library's buffer that the socket does not announce again; two more reads take

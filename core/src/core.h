@@ -33,7 +33,6 @@ enum {
     LIMIT_ARENA_KEPT = 16 * 1024,  /* bytes of arguments a free slot keeps for the next call */
     LIMIT_ENCODE_KEPT = 4 << 20,   /* bytes the parameter buffer keeps between batches */
     LIMIT_MESSAGE = 2048,          /* bytes of one error text */
-    LIMIT_JSON_DEPTH = 64,         /* of options */
     LIMIT_LOOKS = 100,             /* reads of an idle link before it is used: a TLS record each */
     LIMIT_EVENTS = 64,             /* taken from the watch at a time */
     LIMIT_KEY_BUCKETS = 1 << 14,   /* of the key table; as many as the default queue */
@@ -255,7 +254,6 @@ struct keep_store {
 void buffer_append(struct buffer *buffer, const char *data, size_t size);
 void buffer_text(struct buffer *buffer, const char *text);
 void buffer_json(struct buffer *buffer, const char *text, size_t size); /* as a JSON string */
-char *buffer_reserve(struct buffer *buffer, size_t size); /* room for `size` more bytes, counted; NULL when failed */
 void buffer_free(struct buffer *buffer);
 
 /* ---- status.c: what a failure means */
@@ -311,8 +309,6 @@ bool op_live(const struct op *op); /* somebody still waits for the answer */
 void op_expire(keep_store *store, int64_t now_us);
 void op_wake_delayed(keep_store *store, int64_t now_us);
 void op_deadline_set(keep_store *store, struct op *op);
-void list_append(struct list *list, struct op *op);
-void list_remove(struct list *list, struct op *op);
 void error_json(struct buffer *out, keep_status status, const char *op, const char *message,
                 const char *sqlstate, const char *detail, const char *reason);
 
@@ -345,7 +341,6 @@ void conn_send(struct conn *conn);  /* the current range of its batch */
 void conn_lost(struct conn *conn, const char *why, bool certainly_not);
 void conn_abandon(struct conn *conn); /* in a forked child */
 void conn_end(struct conn *conn);     /* at the store's end */
-void conn_flush(struct conn *conn);
 void conn_give_up(struct conn *conn); /* CONNECTING: it took too long */
 
 /* ---- pool.c */

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
-void list_append(struct list *list, struct op *op)
+static void list_append(struct list *list, struct op *op)
 {
     op->prev = list->last;
     op->next = NULL;
@@ -23,7 +23,7 @@ void list_append(struct list *list, struct op *op)
     list->count++;
 }
 
-void list_remove(struct list *list, struct op *op)
+static void list_remove(struct list *list, struct op *op)
 {
     if (op->prev)
         op->prev->next = op->next;
