@@ -49,18 +49,21 @@ static keep_op shared_ticket(keep_status status)
 static keep_status shared_status(keep_op ticket)
 {
     uint32_t slot = (uint32_t)ticket;
-    return slot >= SHARED_SLOT && slot <= SHARED_SLOT + KEEP_INTERNAL ? (keep_status)(slot - SHARED_SLOT)
-                                                                     : KEEP_PENDING;
+    return slot >= SHARED_SLOT && slot <= SHARED_SLOT + KEEP_INTERNAL
+               ? (keep_status)(slot - SHARED_SLOT)
+               : KEEP_PENDING;
 }
 
 static keep_text shared_result(keep_status status)
 {
-#define SHARED(name, text, retry)                                                                             \
-    [KEEP_##name] = KEEP_TEXT("{\"status\":\"" #name "\",\"message\":\"" text "\",\"retry\":" retry "}")
+#define SHARED(name, text, retry)                                                                  \
+    [KEEP_##name] =                                                                                \
+        KEEP_TEXT("{\"status\":\"" #name "\",\"message\":\"" text "\",\"retry\":" retry "}")
     static const keep_text results[KEEP_INTERNAL + 1] = {
         SHARED(FULL, "the queue is full", "true"),
         SHARED(CLOSED, "the store is closed", "false"),
-        SHARED(FORKED, "the store was opened by the parent process; open another one here", "false"),
+        SHARED(FORKED, "the store was opened by the parent process; open another one here",
+               "false"),
         SHARED(NO_MEMORY, "no memory for the call", "true"),
     };
 #undef SHARED
@@ -95,7 +98,8 @@ static bool store_allocate_conns(keep_store *store)
         store->conns[i] = (struct conn){.store = store, .index = (uint32_t)i, .fd = -1};
     for (int i = 0; i < store->options.connections; i++) {
         struct conn *conn = &store->conns[i];
-        conn->prepared = keep_alloc(NULL, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
+        conn->prepared =
+            keep_alloc(NULL, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
         conn->batch.items = keep_alloc(NULL, items * sizeof *conn->batch.items);
         conn->batch.sent = keep_alloc(NULL, items * sizeof *conn->batch.sent);
         conn->batch.sent_at = keep_alloc(NULL, items * sizeof *conn->batch.sent_at);
@@ -183,7 +187,8 @@ static void close_unsent(keep_store *store)
     for (int i = 0; i < store->slot_count; i++) {
         struct op *op = store->slots[i];
         if (op->state == OP_BLOCKED || op->state == OP_QUEUED || op->state == OP_DELAYED)
-            op_finish_error(store, op, KEEP_CLOSED, "the store was closed before the call was sent", NULL, NULL);
+            op_finish_error(store, op, KEEP_CLOSED, "the store was closed before the call was sent",
+                            NULL, NULL);
     }
 }
 
@@ -194,8 +199,8 @@ static void close_sent(keep_store *store)
         if (op->state != OP_SENT)
             continue;
         bool writes = op->statement->spec->writes;
-        op_finish_error(store, op, writes ? KEEP_UNKNOWN : KEEP_CLOSED, "the store was closed before an answer", NULL,
-                        writes ? "link" : NULL);
+        op_finish_error(store, op, writes ? KEEP_UNKNOWN : KEEP_CLOSED,
+                        "the store was closed before an answer", NULL, writes ? "link" : NULL);
     }
 }
 
@@ -298,15 +303,16 @@ void keep_free(keep_store *store)
 /* ---- calls */
 
 /* A slot with the call in it, BLOCKED; NULL with the status why not. */
-static struct op *submit_take(keep_store *store, struct statement *statement, const keep_text *args, int count,
-                              keep_status *why)
+static struct op *submit_take(keep_store *store, struct statement *statement, const keep_text *args,
+                              int count, keep_status *why)
 {
     size_t bytes = (size_t)count * sizeof *args, room = bytes;
     for (int i = 0; i < count; i++)
         bytes += args[i].data ? args[i].size : 0;
     *why = KEEP_FULL;
     if (store->held_count >= (size_t)store->options.queue ||
-        (store->held_count > 0 && (int64_t)(store->held_bytes + bytes) > store->options.queue_bytes))
+        (store->held_count > 0 &&
+         (int64_t)(store->held_bytes + bytes) > store->options.queue_bytes))
         return NULL;
     *why = KEEP_NO_MEMORY;
     struct op *op = op_take(store);
@@ -354,8 +360,8 @@ static void submit_refuse(keep_store *store, struct op *op, const char *name, co
     struct statement *known = op->statement;
     if (!known)
         op->statement = &statement;
-    op_finish_error(store, op, store->state == STORE_BROKEN ? store->fault_status : KEEP_INVALID, message, NULL,
-                    NULL);
+    op_finish_error(store, op, store->state == STORE_BROKEN ? store->fault_status : KEEP_INVALID,
+                    message, NULL, NULL);
     op->statement = known;
 }
 
@@ -369,7 +375,8 @@ static void submit_engine(keep_store *store, struct op *op)
         int index = catalog_find(name);
         const struct statement_spec *spec = index < 0 ? NULL : catalog_at(index);
         if (!spec || spec->engine) {
-            op_finish_error(store, op, KEEP_INVALID, "op does not name an operation with SQL", NULL, NULL);
+            op_finish_error(store, op, KEEP_INVALID, "op does not name an operation with SQL", NULL,
+                            NULL);
             return;
         }
         char *sql = catalog_sql(store, spec, FORM_MANY);
@@ -384,7 +391,8 @@ static void submit_engine(keep_store *store, struct op *op)
         op_finish_ok(store, op, NULL);
 }
 
-static keep_op submit_locked(keep_store *store, const char *name, const keep_text *args, int count, int deadline_ms)
+static keep_op submit_locked(keep_store *store, const char *name, const keep_text *args, int count,
+                             int deadline_ms)
 {
     char message[256];
     keep_status why = KEEP_CLOSED;
@@ -419,7 +427,8 @@ static keep_op submit_locked(keep_store *store, const char *name, const keep_tex
     return ticket;
 }
 
-keep_op keep_submit(keep_store *store, const char *name, const keep_text *args, int count, int deadline_ms)
+keep_op keep_submit(keep_store *store, const char *name, const keep_text *args, int count,
+                    int deadline_ms)
 {
     if (forked(store))
         return shared_ticket(KEEP_FORKED);

@@ -27,7 +27,8 @@ static bool utf8_valid(const char *text, size_t size)
 {
     for (size_t at = 0; at < size;) {
         uint64_t word;
-        if (size - at >= sizeof word && (memcpy(&word, text + at, sizeof word), !(word & 0x8080808080808080u))) {
+        if (size - at >= sizeof word &&
+            (memcpy(&word, text + at, sizeof word), !(word & 0x8080808080808080u))) {
             at += sizeof word;
             continue;
         }
@@ -46,7 +47,8 @@ static bool is_bool(keep_text text)
 }
 
 /* What is wrong with one argument, as the end of a sentence that begins with its name; NULL when nothing is. */
-static const char *arg_fault(const struct arg_spec *arg, const struct options *options, keep_text text)
+static const char *arg_fault(const struct arg_spec *arg, const struct options *options,
+                             keep_text text)
 {
     if (!text.data)
         return arg->nullable ? NULL : "cannot be null";
@@ -65,8 +67,8 @@ static const char *arg_fault(const struct arg_spec *arg, const struct options *o
     return utf8_valid(text.data, text.size) ? NULL : "is not valid UTF-8";
 }
 
-bool args_check(const struct statement_spec *spec, const struct options *options, const keep_text *args,
-                int count, char *message, size_t size)
+bool args_check(const struct statement_spec *spec, const struct options *options,
+                const keep_text *args, int count, char *message, size_t size)
 {
     if (count != spec->arg_count) {
         snprintf(message, size, "takes %d arguments, not %d", spec->arg_count, count);

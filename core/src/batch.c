@@ -32,8 +32,10 @@ static void batch_take_followers(struct conn *conn, struct op *op, size_t *bytes
     enum same_key policy = op->statement->spec->same_key;
     if (policy != SAME_KEY_ANY && policy != SAME_KEY_LAST)
         return;
-    for (op = op->key_next; op && op->statement == conn->batch.statement && !op->alone; op = op->key_next) {
-        if (conn->batch.count == options->batch || (int64_t)(*bytes + op->arena_size) > options->batch_bytes)
+    for (op = op->key_next; op && op->statement == conn->batch.statement && !op->alone;
+         op = op->key_next) {
+        if (conn->batch.count == options->batch ||
+            (int64_t)(*bytes + op->arena_size) > options->batch_bytes)
             return;
         *bytes += op->arena_size;
         batch_take(conn, op, now_us);
@@ -136,7 +138,8 @@ void batch_no_memory(struct conn *conn)
     struct range range = batch->ranges[--batch->range_count];
     for (int i = range.from; i < range.to; i++) {
         if (op_live(batch->items[i]))
-            op_finish_error(conn->store, batch->items[i], KEEP_NO_MEMORY, "no memory to send the call", NULL, NULL);
+            op_finish_error(conn->store, batch->items[i], KEEP_NO_MEMORY,
+                            "no memory to send the call", NULL, NULL);
         op_leave_batch(conn->store, batch->items[i]);
     }
 }
@@ -159,8 +162,8 @@ static void batch_refuse(struct conn *conn, int at)
     struct op *op = conn->batch.items[at];
     if (op_live(op)) {
         const char *sqlstate = keep_io.PQresultErrorField(conn->failure, PG_DIAG_SQLSTATE);
-        op_finish_error(conn->store, op, sqlstate ? status_of(sqlstate) : KEEP_INTERNAL, NULL, conn->failure,
-                        NULL);
+        op_finish_error(conn->store, op, sqlstate ? status_of(sqlstate) : KEEP_INTERNAL, NULL,
+                        conn->failure, NULL);
     }
     op_leave_batch(conn->store, op);
 }
@@ -212,7 +215,8 @@ static void batch_split(struct conn *conn, struct range range)
 /* Alone and later: a call behind a foreign lock must not hold up its neighbours, nor a connection for long. */
 static void batch_delay(struct conn *conn, struct range range)
 {
-    int64_t not_before_us = keep_io.now_us() + (DELAY_MIN_MS + keep_io.random() % DELAY_MIN_MS) * 1000;
+    int64_t not_before_us =
+        keep_io.now_us() + (DELAY_MIN_MS + keep_io.random() % DELAY_MIN_MS) * 1000;
     for (int i = range.from; i < range.to; i++) {
         struct op *op = conn->batch.items[i];
         op->alone = true;
@@ -254,7 +258,8 @@ enum failure batch_failed(struct conn *conn)
 static bool op_resendable(const struct op *op)
 {
     const struct statement_spec *spec = op->statement->spec;
-    return spec->resend == RESEND_YES || (spec->resend == RESEND_KEY && op->args[spec->resend_arg].data);
+    return spec->resend == RESEND_YES ||
+           (spec->resend == RESEND_KEY && op->args[spec->resend_arg].data);
 }
 
 static void op_lost(struct op *op, bool in_doubt, const char *why, const PGresult *failure)
@@ -281,6 +286,7 @@ void batch_lost(struct conn *conn, bool certainly_not, const char *why)
     for (bool current = true; batch->range_count > 0; current = false) {
         struct range range = batch->ranges[--batch->range_count];
         for (int i = range.from; i < range.to; i++)
-            op_lost(batch->items[i], current && !certainly_not, why, current ? conn->failure : NULL);
+            op_lost(batch->items[i], current && !certainly_not, why,
+                    current ? conn->failure : NULL);
     }
 }

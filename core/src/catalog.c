@@ -103,7 +103,8 @@ static void form_name(struct form *form)
     snprintf(form->name, sizeof form->name, "sk_%016llx", (unsigned long long)hash);
 }
 
-const struct form *statement_form(const keep_store *store, struct statement *statement, enum form_kind kind)
+const struct form *statement_form(const keep_store *store, struct statement *statement,
+                                  enum form_kind kind)
 {
     struct form *form = &statement->forms[kind];
     if (form->sql)

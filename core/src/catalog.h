@@ -72,7 +72,8 @@ struct statement_spec {
     int key_count;
     const struct sql_piece *sql; /* in order; NULL when the engine answers itself */
     int sql_count;
-    const struct sql_piece *single; /* a batched statement's form for one call: scalars, no `n`; or NULL */
+    const struct sql_piece
+        *single; /* a batched statement's form for one call: scalars, no `n`; or NULL */
     int single_count;
     enum gives_kind gives;
     enum same_key same_key;

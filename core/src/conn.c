@@ -158,7 +158,8 @@ bool conn_open(struct conn *conn)
     }
     memset(conn->prepared, 0, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
     keep_io.PQsetNoticeReceiver(conn->link, conn_notice, conn);
-    keep_io.PQsetErrorVerbosity(conn->link, PQERRORS_VERBOSE); /* the only way to a refusal's SQLSTATE */
+    keep_io.PQsetErrorVerbosity(conn->link,
+                                PQERRORS_VERBOSE); /* the only way to a refusal's SQLSTATE */
     conn->give_up_us = keep_io.now_us() + (int64_t)store->options.connect_ms * 1000;
     conn_set_state(conn, CONN_CONNECTING);
     conn_watch(conn, keep_io.PQsocket(conn->link), WATCH_WRITE);
@@ -188,7 +189,8 @@ static void conn_connecting(struct conn *conn)
         conn_connect_failed(conn, keep_io.PQerrorMessage(conn->link));
         return;
     }
-    if (keep_io.PQsetnonblocking(conn->link, 1) != 0 || keep_io.PQenterPipelineMode(conn->link) != 1) {
+    if (keep_io.PQsetnonblocking(conn->link, 1) != 0 ||
+        keep_io.PQenterPipelineMode(conn->link) != 1) {
         conn_connect_failed(conn, keep_io.PQerrorMessage(conn->link));
         return;
     }
@@ -207,8 +209,8 @@ static bool conn_send_setting(struct conn *conn)
     const Oid text = 25;
     snprintf(value, sizeof value, "%d", conn->store->options.lock_ms);
     conn->steps[conn->step_count++] = STEP_SETTING;
-    return keep_io.PQsendQueryParams(conn->link, "select set_config('lock_timeout', $1, true)", 1, &text, values,
-                                     NULL, NULL, 0) == 1;
+    return keep_io.PQsendQueryParams(conn->link, "select set_config('lock_timeout', $1, true)", 1,
+                                     &text, values, NULL, NULL, 0) == 1;
 }
 
 /* Whether the current range's form is prepared on this link. */
@@ -231,9 +233,10 @@ static bool conn_send_query(struct conn *conn, const char *const *values, const 
     }
     conn->steps[conn->step_count++] = STEP_QUERY;
     if (!conn->named)
-        return sent && keep_io.PQsendQueryParams(conn->link, form->sql, count, form->types, values, sizes, binary,
-                                                 0) == 1;
-    return sent && keep_io.PQsendQueryPrepared(conn->link, form->name, count, values, sizes, binary, 0) == 1;
+        return sent && keep_io.PQsendQueryParams(conn->link, form->sql, count, form->types, values,
+                                                 sizes, binary, 0) == 1;
+    return sent && keep_io.PQsendQueryPrepared(conn->link, form->name, count, values, sizes, binary,
+                                               0) == 1;
 }
 
 static void conn_flush(struct conn *conn)
@@ -347,7 +350,8 @@ static bool conn_take(struct conn *conn, PGresult *result)
         conn->failure = result;
         if (keep_io.PQstatus(conn->link) == CONNECTION_BAD || ends_link(result)) {
             const char *why = keep_io.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-            conn_lost(conn, why ? why : keep_io.PQerrorMessage(conn->link), conn_ended_before(conn));
+            conn_lost(conn, why ? why : keep_io.PQerrorMessage(conn->link),
+                      conn_ended_before(conn));
             return false;
         }
         return true;
@@ -415,7 +419,9 @@ static void conn_idle(struct conn *conn)
 bool conn_alive(struct conn *conn)
 {
     /* More looks than one, because notices and the words of the end arrive before the end. */
-    for (int looks = 0; looks < LIMIT_LOOKS && conn->state == CONN_IDLE && !keep_io.socket_quiet(conn->fd); looks++)
+    for (int looks = 0;
+         looks < LIMIT_LOOKS && conn->state == CONN_IDLE && !keep_io.socket_quiet(conn->fd);
+         looks++)
         conn_idle(conn);
     return conn->state == CONN_IDLE;
 }

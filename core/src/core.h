@@ -25,23 +25,23 @@
 
 /* Limits that are not options. */
 enum {
-    LIMIT_CONNECTIONS = 128,       /* PostgreSQL's own default is 100 */
-    LIMIT_ARGS = 16,               /* arguments of one operation */
-    LIMIT_RANGES = 40,             /* a batch of 2^16 splits 16 deep, two ranges a level */
-    LIMIT_ATTEMPTS = 5,            /* sendings of one call that each ended with the link */
-    LIMIT_RETRIES = 64,            /* of one range after serialization failures and deadlocks */
-    LIMIT_ARENA_KEPT = 16 * 1024,  /* bytes of arguments a free slot keeps for the next call */
-    LIMIT_ENCODE_KEPT = 4 << 20,   /* bytes the parameter buffer keeps between batches */
-    LIMIT_MESSAGE = 2048,          /* bytes of one error text */
-    LIMIT_LOOKS = 100,             /* reads of an idle link before it is used: a TLS record each */
-    LIMIT_EVENTS = 64,             /* taken from the watch at a time */
-    LIMIT_KEY_BUCKETS = 1 << 14,   /* of the key table; as many as the default queue */
-    SHARE_MIN = 32,                /* calls; smaller shares cost more trips than parallelism saves */
-    BACKOFF_MIN_MS = 10,           /* before the second attempt to connect */
-    BACKOFF_MAX_MS = 1000,         /* a server that comes back is found within this */
-    DIAL_FRESH_MS = 2000,          /* how long a resolved address serves further connections */
-    DELAY_MIN_MS = 20,             /* before a call blocked by a foreign lock is tried again */
-    ABANDONED_MS = 5000,           /* a batch nobody waits for holds its connection no longer */
+    LIMIT_CONNECTIONS = 128,      /* PostgreSQL's own default is 100 */
+    LIMIT_ARGS = 16,              /* arguments of one operation */
+    LIMIT_RANGES = 40,            /* a batch of 2^16 splits 16 deep, two ranges a level */
+    LIMIT_ATTEMPTS = 5,           /* sendings of one call that each ended with the link */
+    LIMIT_RETRIES = 64,           /* of one range after serialization failures and deadlocks */
+    LIMIT_ARENA_KEPT = 16 * 1024, /* bytes of arguments a free slot keeps for the next call */
+    LIMIT_ENCODE_KEPT = 4 << 20,  /* bytes the parameter buffer keeps between batches */
+    LIMIT_MESSAGE = 2048,         /* bytes of one error text */
+    LIMIT_LOOKS = 100,            /* reads of an idle link before it is used: a TLS record each */
+    LIMIT_EVENTS = 64,            /* taken from the watch at a time */
+    LIMIT_KEY_BUCKETS = 1 << 14,  /* of the key table; as many as the default queue */
+    SHARE_MIN = 32,               /* calls; smaller shares cost more trips than parallelism saves */
+    BACKOFF_MIN_MS = 10,          /* before the second attempt to connect */
+    BACKOFF_MAX_MS = 1000,        /* a server that comes back is found within this */
+    DIAL_FRESH_MS = 2000,         /* how long a resolved address serves further connections */
+    DELAY_MIN_MS = 20,            /* before a call blocked by a foreign lock is tried again */
+    ABANDONED_MS = 5000,          /* a batch nobody waits for holds its connection no longer */
 };
 
 struct options {
@@ -171,19 +171,19 @@ struct conn {
     keep_store *store;
     uint32_t index;
     PGconn *link;
-    int fd;            /* as registered with the watch; -1: not */
-    unsigned interest; /* as registered */
-    bool flushed;      /* BUSY: everything was handed to the system */
-    bool ending;       /* the server announced the end of the link */
-    int64_t give_up_us; /* CONNECTING: when the attempt is over */
-    bool *prepared;    /* by statement index and form */
+    int fd;                  /* as registered with the watch; -1: not */
+    unsigned interest;       /* as registered */
+    bool flushed;            /* BUSY: everything was handed to the system */
+    bool ending;             /* the server announced the end of the link */
+    int64_t give_up_us;      /* CONNECTING: when the attempt is over */
+    bool *prepared;          /* by statement index and form */
     const struct form *form; /* of the current range */
     enum conn_step steps[4];
     int step_count;
     int step;
-    bool answered;    /* the query's own result came, without an error */
-    bool named;       /* the range went by a prepared statement's name */
-    PGresult *rows;   /* of the query */
+    bool answered;     /* the query's own result came, without an error */
+    bool named;        /* the range went by a prepared statement's name */
+    PGresult *rows;    /* of the query */
     PGresult *failure; /* the first error of the range */
     struct batch batch;
 };
@@ -232,17 +232,18 @@ struct keep_store {
     struct conn *conns;
     struct dial *dial;
     int connect_backoff_ms;
-    int64_t retry_us; /* no connecting before this */
-    int64_t down_us;  /* since when no link is up; 0: one is */
-    bool plain_startup;  /* a pooler refused settings at start-up */
-    bool unnamed;        /* prepared statements do not survive between transactions */
+    int64_t retry_us;   /* no connecting before this */
+    int64_t down_us;    /* since when no link is up; 0: one is */
+    bool plain_startup; /* a pooler refused settings at start-up */
+    bool unnamed;       /* prepared statements do not survive between transactions */
     char connect_error[LIMIT_MESSAGE];
     char connect_sqlstate[6];
 
     struct buffer encode;
     struct waiter *waiters;
     bool leading;
-    bool watched; /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll() */
+    bool
+        watched; /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll() */
     bool polling; /* inside keep_poll() */
     struct stats stats;
     char *error; /* STORE_BROKEN: as JSON, its status, its message */
@@ -271,7 +272,8 @@ bool status_retry(keep_status status, const char *sqlstate);
 
 /* ---- options.c */
 keep_status options_parse(keep_store *store, const char *json, char **error);
-void options_complete(struct options *options, const struct dsn *dsn); /* what only the dsn says, and the defaults */
+void options_complete(struct options *options,
+                      const struct dsn *dsn); /* what only the dsn says, and the defaults */
 
 /* ---- catalog.c: operations by name, tables by slot */
 int catalog_count(void);
@@ -283,12 +285,13 @@ const char *catalog_table_name(int slot);
 /* The SQL of an operation with this store's table names; allocated, NULL without memory. */
 char *catalog_sql(const keep_store *store, const struct statement_spec *spec, enum form_kind kind);
 /* The form, made on first use; NULL without memory. */
-const struct form *statement_form(const keep_store *store, struct statement *statement, enum form_kind kind);
+const struct form *statement_form(const keep_store *store, struct statement *statement,
+                                  enum form_kind kind);
 
 /* ---- args.c: whether arguments may travel */
 /* Writes why not into `message`. */
-bool args_check(const struct statement_spec *spec, const struct options *options, const keep_text *args,
-                int count, char *message, size_t size);
+bool args_check(const struct statement_spec *spec, const struct options *options,
+                const keep_text *args, int count, char *message, size_t size);
 
 /* ---- op.c */
 struct op *op_take(keep_store *store);
@@ -299,7 +302,8 @@ void op_set_state(keep_store *store, struct op *op, enum op_state state);
 void op_finish_ok(keep_store *store, struct op *op, const char *fixed);
 void op_finish_error(keep_store *store, struct op *op, keep_status status, const char *message,
                      const PGresult *failure, const char *reason);
-void op_finish_unreached(keep_store *store, struct op *op, const char *message, const char *sqlstate);
+void op_finish_unreached(keep_store *store, struct op *op, const char *message,
+                         const char *sqlstate);
 void op_leave_batch(keep_store *store, struct op *op);
 void op_resume(keep_store *store, struct op *op);
 void op_requeue(keep_store *store, struct op *op);
@@ -320,10 +324,11 @@ bool key_first(keep_store *store, const struct op *op);
 /* ---- batch.c */
 void batch_collect(struct conn *conn, struct statement *statement, int share);
 void batch_next_range(struct conn *conn);
-bool batch_live(const struct batch *batch);         /* somebody waits for an answer of it */
-void batch_no_memory(struct conn *conn);            /* the current range could not be encoded */
-void batch_done(struct conn *conn);                 /* the current range is committed */
-enum failure batch_failed(struct conn *conn);       /* the server refused it; what that means for the link */
+bool batch_live(const struct batch *batch); /* somebody waits for an answer of it */
+void batch_no_memory(struct conn *conn);    /* the current range could not be encoded */
+void batch_done(struct conn *conn);         /* the current range is committed */
+enum failure
+batch_failed(struct conn *conn); /* the server refused it; what that means for the link */
 void batch_lost(struct conn *conn, bool certainly_not, const char *why); /* the link is gone */
 
 /* ---- encode.c */
@@ -336,8 +341,9 @@ void result_deliver(struct conn *conn); /* gives the sent items of the current r
 /* ---- conn.c */
 bool conn_open(struct conn *conn);
 void conn_event(struct conn *conn, unsigned ready);
-bool conn_alive(struct conn *conn); /* IDLE: looks whether the link still stands; evicts it if not */
-void conn_send(struct conn *conn);  /* the current range of its batch */
+bool conn_alive(
+    struct conn *conn);            /* IDLE: looks whether the link still stands; evicts it if not */
+void conn_send(struct conn *conn); /* the current range of its batch */
 void conn_lost(struct conn *conn, const char *why, bool certainly_not);
 void conn_abandon(struct conn *conn); /* in a forked child */
 void conn_end(struct conn *conn);     /* at the store's end */
@@ -354,7 +360,8 @@ bool pool_busy(const keep_store *store);
 
 /* ---- dial.c */
 enum dial_state { DIAL_READY, DIAL_RUNNING, DIAL_FAILED };
-struct dial *dial_open(struct dsn *dsn, struct watch *watch); /* takes the dsn over; NULL without memory */
+struct dial *dial_open(struct dsn *dsn,
+                       struct watch *watch); /* takes the dsn over; NULL without memory */
 void dial_close(struct dial *dial);
 enum dial_state dial_begin(struct dial *dial, int64_t now_us);
 const char *dial_error(const struct dial *dial); /* valid in DIAL_FAILED until dial_begin() */

@@ -89,7 +89,8 @@ static bool dial_words(struct dial *dial, const char *host, const char *hostaddr
     const struct dsn *dsn = &dial->dsn;
     const char *const replaced[][2] = {{"host", host}, {"hostaddr", hostaddr}, {"port", port}};
     size_t room = (size_t)dsn->count + 4;
-    char **keys = keep_alloc(NULL, room * sizeof *keys), **values = keep_alloc(NULL, room * sizeof *values);
+    char **keys = keep_alloc(NULL, room * sizeof *keys),
+         **values = keep_alloc(NULL, room * sizeof *values);
     size_t used = 0;
     bool complete = keys && values;
     for (int i = 0; complete && i < dsn->count + 3; i++) {
@@ -124,8 +125,8 @@ static bool dial_words(struct dial *dial, const char *host, const char *hostaddr
 static bool is_address(const char *host)
 {
     unsigned char address[sizeof(struct in6_addr)];
-    return host[0] == '/' || host[0] == '@' || host[0] == '\0' || inet_pton(AF_INET, host, address) == 1 ||
-           inet_pton(AF_INET6, host, address) == 1;
+    return host[0] == '/' || host[0] == '@' || host[0] == '\0' ||
+           inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 }
 
 struct targets {
@@ -139,7 +140,8 @@ static void put_word(struct buffer *out, const char *word)
     buffer_text(out, word);
 }
 
-static void targets_put(struct targets *targets, const char *host, const char *address, const char *port)
+static void targets_put(struct targets *targets, const char *host, const char *address,
+                        const char *port)
 {
     put_word(&targets->hosts, host);
     put_word(&targets->addresses, address);
@@ -147,7 +149,8 @@ static void targets_put(struct targets *targets, const char *host, const char *a
 }
 
 /* One host name becomes as many targets as it has addresses; libpq tries them in order. */
-static bool targets_resolve(struct targets *targets, const char *host, const char *port, char *error, size_t size)
+static bool targets_resolve(struct targets *targets, const char *host, const char *port,
+                            char *error, size_t size)
 {
     if (is_address(host)) {
         targets_put(targets, host, host[0] == '/' || host[0] == '@' ? "" : host, port);
@@ -156,12 +159,14 @@ static bool targets_resolve(struct targets *targets, const char *host, const cha
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC}, *found = NULL;
     int failed = getaddrinfo(host, NULL, &hints, &found);
     if (failed) {
-        snprintf(error, size, "could not translate host name \"%s\" to an address: %s", host, gai_strerror(failed));
+        snprintf(error, size, "could not translate host name \"%s\" to an address: %s", host,
+                 gai_strerror(failed));
         return false;
     }
     for (struct addrinfo *info = found; info; info = info->ai_next) {
         char address[NI_MAXHOST];
-        if (getnameinfo(info->ai_addr, info->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) == 0)
+        if (getnameinfo(info->ai_addr, info->ai_addrlen, address, sizeof address, NULL, 0,
+                        NI_NUMERICHOST) == 0)
             targets_put(targets, host, address, port);
     }
     freeaddrinfo(found);
@@ -195,11 +200,13 @@ static bool dial_resolve(struct dial *dial, const char *host_list)
             port = next_word(&port_at);
         found = targets_resolve(&targets, host, port, dial->error, sizeof dial->error) || found;
     }
-    complete = complete && !targets.hosts.failed && !targets.addresses.failed && !targets.ports.failed;
+    complete =
+        complete && !targets.hosts.failed && !targets.addresses.failed && !targets.ports.failed;
     if (!complete)
         snprintf(dial->error, sizeof dial->error, "no memory to look up the host");
     bool done = complete && found &&
-                dial_words(dial, targets.hosts.data, targets.addresses.data, port_list ? targets.ports.data : NULL);
+                dial_words(dial, targets.hosts.data, targets.addresses.data,
+                           port_list ? targets.ports.data : NULL);
     buffer_free(&targets.hosts);
     buffer_free(&targets.addresses);
     buffer_free(&targets.ports);
@@ -211,8 +218,9 @@ static bool dial_resolve(struct dial *dial, const char *host_list)
 static bool dial_embedded(struct dial *dial)
 {
     char *error = NULL;
-    keep_status status = dial->hold ? embedded_ensure(dial->hold, &error)
-                                    : embedded_join(dial->dsn.embedded_text, &dial->hold, &dial->conninfo, &error);
+    keep_status status =
+        dial->hold ? embedded_ensure(dial->hold, &error)
+                   : embedded_join(dial->dsn.embedded_text, &dial->hold, &dial->conninfo, &error);
     if (status == KEEP_OK && !dial->keys) {
         struct dsn server;
         status = dsn_parse(&server, dial->conninfo, &error);
@@ -222,7 +230,8 @@ static bool dial_embedded(struct dial *dial)
         }
     }
     if (status != KEEP_OK)
-        snprintf(dial->error, sizeof dial->error, "%s", error ? error : "no memory to start the embedded server");
+        snprintf(dial->error, sizeof dial->error, "%s",
+                 error ? error : "no memory to start the embedded server");
     keep_alloc(error, 0);
     return status == KEEP_OK;
 }
@@ -241,7 +250,8 @@ static const char *dial_host(const struct dsn *dsn)
 static void dial_work(void *argument)
 {
     struct dial *dial = argument;
-    bool done = dial->dsn.embedded ? dial_embedded(dial) : dial_resolve(dial, dial_host(&dial->dsn));
+    bool done =
+        dial->dsn.embedded ? dial_embedded(dial) : dial_resolve(dial, dial_host(&dial->dsn));
     pthread_mutex_lock(&dial->lock);
     dial->state = done ? DIAL_READY : DIAL_FAILED;
     dial->fresh_until_us = keep_io.now_us() + DIAL_FRESH_MS * 1000;

@@ -7,7 +7,9 @@
 
 static void put_int32(struct buffer *out, uint32_t value)
 {
-    buffer_append(out, (char[]){(char)(value >> 24), (char)(value >> 16), (char)(value >> 8), (char)value}, 4);
+    buffer_append(
+        out, (char[]){(char)(value >> 24), (char)(value >> 16), (char)(value >> 8), (char)value},
+        4);
 }
 
 static void put_int64(struct buffer *out, keep_text digits)

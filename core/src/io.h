@@ -15,7 +15,8 @@ struct watch; /* one pollable descriptor over many, with a timer and a wake-up *
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 struct watch_event {
-    uint32_t tag;   /* as given to watch_set(); WATCH_TAG_TIMER and WATCH_TAG_WAKE are the watch's own */
+    uint32_t
+        tag; /* as given to watch_set(); WATCH_TAG_TIMER and WATCH_TAG_WAKE are the watch's own */
     unsigned ready; /* WATCH_READ | WATCH_WRITE; errors and hang-ups count as both */
 };
 
@@ -35,12 +36,14 @@ struct keep_io {
     int (*watch_fd)(const struct watch *watch);
     /* Registers, changes (interest != 0) or forgets (interest == 0) a descriptor. Forget before closing it. */
     bool (*watch_set)(struct watch *watch, int fd, unsigned interest, uint32_t tag);
-    bool (*watch_timer)(struct watch *watch, int64_t at_us); /* one shot on now_us()'s clock; 0 disarms */
+    bool (*watch_timer)(struct watch *watch,
+                        int64_t at_us);      /* one shot on now_us()'s clock; 0 disarms */
     void (*watch_wake)(struct watch *watch); /* readable until watch_quiet(); from any thread */
     void (*watch_quiet)(struct watch *watch);
     /* Waits for events; timeout_ms < 0: without limit; 0: does not wait. The number of events. A timer that went off
      * is reported once. */
-    int (*watch_wait)(struct watch *watch, struct watch_event *events, int capacity, int timeout_ms);
+    int (*watch_wait)(struct watch *watch, struct watch_event *events, int capacity,
+                      int timeout_ms);
 
     /* Whether nothing waits to be read from the socket: no data, no end, no error. */
     bool (*socket_quiet)(int fd);

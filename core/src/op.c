@@ -224,11 +224,13 @@ void op_expire(keep_store *store, int64_t now_us)
     while (store->deadline_count > 0 && store->deadlines[0]->deadline_us <= now_us) {
         struct op *op = store->deadlines[0];
         if (op->conn && op->statement->spec->writes)
-            op_finish_error(store, op, KEEP_UNKNOWN,
-                            "the deadline passed while the server was at work; the write may still take effect",
-                            NULL, "deadline");
+            op_finish_error(
+                store, op, KEEP_UNKNOWN,
+                "the deadline passed while the server was at work; the write may still take effect",
+                NULL, "deadline");
         else
-            op_finish_error(store, op, KEEP_DEADLINE, "the deadline passed before an answer", NULL, NULL);
+            op_finish_error(store, op, KEEP_DEADLINE, "the deadline passed before an answer", NULL,
+                            NULL);
     }
 }
 
@@ -275,9 +277,12 @@ void op_finish_ok(keep_store *store, struct op *op, const char *fixed)
 void error_json(struct buffer *out, keep_status status, const char *op, const char *message,
                 const char *sqlstate, const char *detail, const char *reason)
 {
-    const char *const fields[][2] = {
-        {"status", keep_status_name(status)}, {"op", op}, {"message", message},
-        {"sqlstate", sqlstate}, {"detail", detail}, {"reason", reason}};
+    const char *const fields[][2] = {{"status", keep_status_name(status)},
+                                     {"op", op},
+                                     {"message", message},
+                                     {"sqlstate", sqlstate},
+                                     {"detail", detail},
+                                     {"reason", reason}};
     const char *before = "{";
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (!fields[i][1])
@@ -304,12 +309,15 @@ static void op_end_error(keep_store *store, struct op *op, keep_status status, c
     buffer_free(&op->result);
     error_json(&op->result, status, op->statement->spec->name, message, sqlstate, detail, reason);
     /* Without memory for the words the status still stands. */
-    op->fixed_result = op->result.failed ? "{\"message\":\"no memory for the error's text\",\"retry\":false}" : NULL;
+    op->fixed_result = op->result.failed
+                           ? "{\"message\":\"no memory for the error's text\",\"retry\":false}"
+                           : NULL;
     op_end(store, op, status);
 }
 
 /* No connection could be had. */
-void op_finish_unreached(keep_store *store, struct op *op, const char *message, const char *sqlstate)
+void op_finish_unreached(keep_store *store, struct op *op, const char *message,
+                         const char *sqlstate)
 {
     op_end_error(store, op, KEEP_UNAVAILABLE, message, *sqlstate ? sqlstate : NULL, NULL, NULL);
 }

@@ -14,8 +14,10 @@ struct number_option {
     int64_t low, high, usual;
 };
 
-#define OPTION(name, wide, low, high, usual) \
-    {#name, offsetof(struct options, name), wide, low, high, usual}
+#define OPTION(name, wide, low, high, usual)                                                       \
+    {                                                                                              \
+#name, offsetof(struct options, name), wide, low, high, usual                              \
+    }
 
 static const struct number_option NUMBERS[] = {
     OPTION(connections, false, 1, LIMIT_CONNECTIONS, 0),
@@ -53,9 +55,10 @@ static keep_status option_tables(keep_store *store, const cJSON *tables, char **
         if (slot < 0)
             return refuse(error, "option \"tables\": there is no table \"%s\"", table->string);
         if (!cJSON_IsString(table))
-            return refuse(error, "option \"tables\": the name of \"%s\" is not a string", table->string);
-        keep_status status =
-            ident_parse(table->valuestring, strlen(table->valuestring), &store->tables[slot], error);
+            return refuse(error, "option \"tables\": the name of \"%s\" is not a string",
+                          table->string);
+        keep_status status = ident_parse(table->valuestring, strlen(table->valuestring),
+                                         &store->tables[slot], error);
         if (status != KEEP_OK)
             return status;
     }
@@ -68,7 +71,8 @@ static keep_status option_read(keep_store *store, const cJSON *item, char **erro
         return option_tables(store, item, error);
     if (strcmp(item->string, "hold") == 0) {
         store->options.hold = cJSON_IsTrue(item);
-        return cJSON_IsBool(item) ? KEEP_OK : refuse(error, "option \"hold\" is neither true nor false");
+        return cJSON_IsBool(item) ? KEEP_OK
+                                  : refuse(error, "option \"hold\" is neither true nor false");
     }
     for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         const struct number_option *option = &NUMBERS[i];
@@ -77,8 +81,8 @@ static keep_status option_read(keep_store *store, const cJSON *item, char **erro
         double value = item->valuedouble;
         if (!cJSON_IsNumber(item) || value < (double)option->low || value > (double)option->high ||
             value != (double)(int64_t)value)
-            return refuse(error, "option \"%s\" is not a whole number from %lld to %lld", option->name,
-                          (long long)option->low, (long long)option->high);
+            return refuse(error, "option \"%s\" is not a whole number from %lld to %lld",
+                          option->name, (long long)option->low, (long long)option->high);
         option_set(&store->options, option, (int64_t)value);
         return KEEP_OK;
     }
@@ -99,7 +103,8 @@ keep_status options_parse(keep_store *store, const char *json, char **error)
     if (!json || !*json)
         return KEEP_OK;
     cJSON *options = cJSON_Parse(json);
-    keep_status status = cJSON_IsObject(options) ? KEEP_OK : refuse(error, "options are not a JSON object");
+    keep_status status =
+        cJSON_IsObject(options) ? KEEP_OK : refuse(error, "options are not a JSON object");
     const cJSON *item;
     if (status == KEEP_OK) {
         cJSON_ArrayForEach(item, options)

@@ -44,7 +44,8 @@ static bool pool_may_write(const keep_store *store)
 {
     int writers = 0;
     for (int i = 0; i < store->options.connections; i++)
-        writers += store->conns[i].state == CONN_BUSY && store->conns[i].batch.statement->spec->writes;
+        writers +=
+            store->conns[i].state == CONN_BUSY && store->conns[i].batch.statement->spec->writes;
     return writers == 0 || writers < store->options.connections - 1;
 }
 
@@ -136,10 +137,12 @@ static void pool_expire(keep_store *store, bool patient)
 {
     int64_t now_us = keep_io.now_us();
     int64_t patience_us = (int64_t)store->options.connect_ms * 1000;
-    const char *why = store->connect_error[0] ? store->connect_error : "no connection came up in time (\"connect_ms\")";
+    const char *why = store->connect_error[0] ? store->connect_error
+                                              : "no connection came up in time (\"connect_ms\")";
     for (int i = 0; i < catalog_count(); i++) {
         for (struct op *op = store->lanes[i].queue.first; op; op = store->lanes[i].queue.first) {
-            int64_t since_us = op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
+            int64_t since_us =
+                op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
             if (patient && now_us - since_us < patience_us)
                 break;
             op_finish_unreached(store, op, why, store->connect_sqlstate);
@@ -173,8 +176,9 @@ static void pool_read_refusal(keep_store *store, const char *message)
 
 static bool pool_refusal_lasts(const char *sqlstate)
 {
-    return strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0 || strncmp(sqlstate, "08P", 3) == 0 ||
-           strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
+    return strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0 ||
+           strncmp(sqlstate, "08P", 3) == 0 || strncmp(sqlstate, "42", 2) == 0 ||
+           strncmp(sqlstate, "22", 2) == 0;
 }
 
 void pool_connect_failed(keep_store *store, const char *message)
@@ -237,7 +241,8 @@ int64_t pool_next_time(const keep_store *store)
     if (waiting && pool_impatient(store))
         for (int i = 0; i < catalog_count(); i++) {
             const struct op *op = store->lanes[i].queue.first;
-            int64_t since_us = op && op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
+            int64_t since_us =
+                op && op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
             if (op)
                 next_us = earlier(next_us, since_us + (int64_t)store->options.connect_ms * 1000);
         }

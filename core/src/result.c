@@ -5,8 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_JSON = 114, OID_NUMERIC = 1700, OID_JSONB = 3802,
-       OID_FLOAT4 = 700, OID_FLOAT8 = 701 };
+enum {
+    OID_BOOL = 16,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_JSON = 114,
+    OID_NUMERIC = 1700,
+    OID_JSONB = 3802,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701
+};
 
 static void put_column(struct buffer *out, const PGresult *rows, int row, int column)
 {
@@ -76,7 +85,8 @@ static void result_finish(keep_store *store, struct op *op)
     if (!empty && spec->gives == GIVES_MANY)
         buffer_text(&op->result, "]");
     if (op->result.failed && spec->writes)
-        op_finish_error(store, op, KEEP_UNKNOWN, "committed, but there was no memory for the answer", NULL, "memory");
+        op_finish_error(store, op, KEEP_UNKNOWN,
+                        "committed, but there was no memory for the answer", NULL, "memory");
     else if (op->result.failed)
         op_finish_error(store, op, KEEP_NO_MEMORY, "no memory for the answer", NULL, NULL);
     else if (empty && spec->gives == GIVES_ONE)

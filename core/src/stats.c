@@ -15,7 +15,8 @@ static int count_conns(const keep_store *store, bool busy)
 {
     int count = 0;
     for (int i = 0; i < store->options.connections; i++)
-        count += store->conns[i].state == CONN_BUSY || (!busy && store->conns[i].state == CONN_IDLE);
+        count +=
+            store->conns[i].state == CONN_BUSY || (!busy && store->conns[i].state == CONN_IDLE);
     return count;
 }
 
@@ -69,5 +70,6 @@ void stats_json(const keep_store *store, struct buffer *out)
     put(out, ",\"lost\":%" PRIu64, stats->lost);
     put(out, ",\"failed\":%" PRIu64 "}", stats->connect_failures);
     buffer_text(out, store->unnamed ? ",\"prepared\":false" : ",\"prepared\":true");
-    buffer_text(out, store->plain_startup ? ",\"startup_settings\":false}" : ",\"startup_settings\":true}");
+    buffer_text(out, store->plain_startup ? ",\"startup_settings\":false}"
+                                          : ",\"startup_settings\":true}");
 }

@@ -5,9 +5,9 @@
 
 const char *keep_status_name(keep_status status)
 {
-    static const char *const names[] = {"OK",      "ABSENT",      "CONFLICT", "INVALID", "DEADLINE",
-                                        "CANCELLED", "UNKNOWN",   "UNAVAILABLE", "FULL",  "CLOSED",
-                                        "FORKED",  "NO_MEMORY",   "INTERNAL"};
+    static const char *const names[] = {
+        "OK",          "ABSENT", "CONFLICT", "INVALID", "DEADLINE",  "CANCELLED", "UNKNOWN",
+        "UNAVAILABLE", "FULL",   "CLOSED",   "FORKED",  "NO_MEMORY", "INTERNAL"};
     if (status == KEEP_PENDING)
         return "PENDING";
     return status >= KEEP_OK && status <= KEEP_INTERNAL ? names[status] : "INTERNAL";
@@ -29,7 +29,8 @@ enum failure failure_of(const char *sqlstate)
     static const char *const link[] = {"25006", "57P", "0A000", NULL};
     static const char *const prepared[] = {"26000", "42P05", NULL};
     /* Not the fault of one call: tables, rights, resources, features. 53200 (memory) may well be one call's. */
-    static const char *const all[] = {"42", "3D", "3F", "28", "53000", "53100", "53300", "58", "XX", NULL};
+    static const char *const all[] = {"42",    "3D",    "3F", "28", "53000",
+                                      "53100", "53300", "58", "XX", NULL};
     if (is(sqlstate, again))
         return FAILURE_AGAIN;
     if (is(sqlstate, blocked))
@@ -45,8 +46,8 @@ keep_status status_of(const char *sqlstate)
 {
     static const char *const conflict[] = {"23505", "23P01", "40001", "40P01", NULL};
     static const char *const invalid[] = {"22", "23", "21", "54", "P0001", NULL};
-    static const char *const unavailable[] = {"25006", "28",    "3D",    "3F", "42501", "42703", "42P01",
-                                              "53",    "55P03", "57", "58030", NULL};
+    static const char *const unavailable[] = {"25006", "28", "3D",    "3F", "42501", "42703",
+                                              "42P01", "53", "55P03", "57", "58030", NULL};
     if (is(sqlstate, conflict))
         return KEEP_CONFLICT;
     if (is(sqlstate, invalid))

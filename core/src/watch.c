@@ -209,9 +209,9 @@ int watch_wait(struct watch *watch, struct watch_event *events, int capacity, in
 {
     struct kevent ready[WATCH_EVENTS];
     struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
-    int count = kevent(watch->queue, NULL, 0, ready,
-                       capacity < WATCH_EVENTS ? capacity : WATCH_EVENTS,
-                       timeout_ms < 0 ? NULL : &limit);
+    int count =
+        kevent(watch->queue, NULL, 0, ready, capacity < WATCH_EVENTS ? capacity : WATCH_EVENTS,
+               timeout_ms < 0 ? NULL : &limit);
     for (int i = 0; i < count; i++) {
         bool broken = ready[i].flags & (EV_EOF | EV_ERROR);
         events[i].tag = (uint32_t)(uintptr_t)ready[i].udata;

@@ -199,7 +199,8 @@ static void test_descriptor(void)
 static void test_full(void)
 {
     keep_store *store = open_store("{\"hold\":true,\"queue\":2}");
-    keep_op first = save(store, "full 1", "{}"), second = save(store, "full 2", "{}"), third = save(store, "full 3", "{}");
+    keep_op first = save(store, "full 1", "{}"), second = save(store, "full 2", "{}"),
+            third = save(store, "full 3", "{}");
     CHECK(keep_op_status(store, third) == KEEP_FULL);
     CHECK(strstr(keep_op_result(store, third).data, "\"FULL\"") != NULL);
     keep_release(store, third);
@@ -208,9 +209,12 @@ static void test_full(void)
     CHECK(finish(store, second) == KEEP_OK);
     close_store(store);
     store = open_store("{\"hold\":true,\"queue_bytes\":300}");
-    first = save(store, "bytes 1", "{\"fills\":\"...............................................................\"}");
-    second = save(store, "bytes 2", "{\"fills\":\".........................................................\"}");
-    third = save(store, "bytes 3", "{\"fills\":\".........................................................\"}");
+    first = save(store, "bytes 1",
+                 "{\"fills\":\"...............................................................\"}");
+    second = save(store, "bytes 2",
+                  "{\"fills\":\".........................................................\"}");
+    third = save(store, "bytes 3",
+                 "{\"fills\":\".........................................................\"}");
     CHECK(keep_op_status(store, first) == KEEP_PENDING);
     CHECK(keep_op_status(store, third) == KEEP_FULL);
     CHECK(finish(store, first) == KEEP_OK && finish(store, second) == KEEP_OK);
@@ -322,7 +326,8 @@ static void test_interrupt(void)
 {
     keep_store *store = open_store("{\"hold\":true,\"connect_ms\":1000000}");
     keep_store *nowhere;
-    CHECK(keep_open(&nowhere, "host=/nonexistent/directory", "{\"connect_ms\":1000000}") == KEEP_OK);
+    CHECK(keep_open(&nowhere, "host=/nonexistent/directory", "{\"connect_ms\":1000000}") ==
+          KEEP_OK);
     keep_op op = load(nowhere, "never");
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, interrupt, nowhere) == 0);
@@ -335,8 +340,14 @@ static void test_interrupt(void)
 
 static void test_refused_openings(void)
 {
-    const char *const options[] = {"[]", "{", "{\"connection\":1}", "{\"connections\":0}", "{\"connections\":1.5}",
-                                   "{\"hold\":1}", "{\"tables\":[]}", "{\"tables\":{\"nothing\":\"x\"}}",
+    const char *const options[] = {"[]",
+                                   "{",
+                                   "{\"connection\":1}",
+                                   "{\"connections\":0}",
+                                   "{\"connections\":1.5}",
+                                   "{\"hold\":1}",
+                                   "{\"tables\":[]}",
+                                   "{\"tables\":{\"nothing\":\"x\"}}",
                                    "{\"tables\":{\"agent_states\":1}}",
                                    "{\"tables\":{\"agent_states\":\"x; drop table y\"}}"};
     keep_store *store;
@@ -365,10 +376,12 @@ static void test_bad_calls(void)
     CHECK(strstr(keep_op_result(store, unknown).data, "state.nothing") != NULL);
     keep_release(store, unknown);
     CHECK(finish(store, keep_submit(store, "state.save", three, 2, 0)) == KEEP_INVALID);
-    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"), KEEP_TEXT("ten"), (keep_text){0}, 0)) == KEEP_INVALID);
-    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"), KEEP_TEXT("9223372036854775808"), (keep_text){0}, 0)) ==
-          KEEP_INVALID);
-    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"), KEEP_TEXT("0000000000000000000000000000009"),
+    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"), KEEP_TEXT("ten"), (keep_text){0},
+                                        0)) == KEEP_INVALID);
+    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"), KEEP_TEXT("9223372036854775808"),
+                                        (keep_text){0}, 0)) == KEEP_INVALID);
+    CHECK(finish(store, keep_state_list(store, KEEP_TEXT("a"),
+                                        KEEP_TEXT("0000000000000000000000000000009"),
                                         KEEP_TEXT("+0"), 0)) == KEEP_OK);
     CHECK(finish(store, keep_state_load(store, KEEP_TEXT("a"), (keep_text){0}, 0)) == KEEP_INVALID);
     CHECK(keep_op_status(store, 0) == KEEP_INVALID);

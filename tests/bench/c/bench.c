@@ -92,7 +92,8 @@ static double rate(void (*call)(const char *), int round, int calls)
     return calls / (now() - start);
 }
 
-static void compare(const char *name, void (*ours)(const char *), void (*theirs)(const char *), int rounds, int calls)
+static void compare(const char *name, void (*ours)(const char *), void (*theirs)(const char *),
+                    int rounds, int calls)
 {
     printf("\"%s\":[", name);
     for (int round = 0; round < rounds; round++) {
@@ -120,9 +121,10 @@ int main(int count, char **words)
     bare = PQconnectdb(dsn);
     if (PQstatus(bare) != CONNECTION_OK)
         fail("connect", PQerrorMessage(bare));
-    prepare("save", "insert into agent_states (agent_id, session_id, state, created_at, updated_at) "
-                    "values ($1, $2, $3, now(), now()) on conflict (agent_id, session_id) do update "
-                    "set state = excluded.state, updated_at = now()");
+    prepare("save",
+            "insert into agent_states (agent_id, session_id, state, created_at, updated_at) "
+            "values ($1, $2, $3, now(), now()) on conflict (agent_id, session_id) do update "
+            "set state = excluded.state, updated_at = now()");
     prepare("load", "select state from agent_states where agent_id = $1 and session_id = $2");
     rate(ours_save, -1, 200);
     rate(theirs_save, -1, 200);

@@ -160,7 +160,8 @@ static void child(const struct store *parent, int out)
     const char *inherited = ping(parent->keep);
     keep_free(parent->keep);
     keep_open(&own, parent->dsn, NULL);
-    int size = snprintf(text, sizeof text, "{\"inherited\":\"%s\",\"own\":\"%s\"}", inherited, ping(own));
+    int size =
+        snprintf(text, sizeof text, "{\"inherited\":\"%s\",\"own\":\"%s\"}", inherited, ping(own));
     keep_close(own, 0);
     keep_free(own);
     _exit(write(out, text, (size_t)size) == size ? 0 : 1);
