@@ -127,6 +127,26 @@ PLANTS = {
         "if (op->in_doubt && silent) {",
         "if (op->in_doubt && silent && false) {",
     ),
+    "a slot is lost when a call is released under way": Plant(
+        "op.c",
+        "    if (op->state == OP_RELEASED)\n        op_free(store, op);",
+        "",
+    ),
+    "nobody wakes up for the next attempt to connect": Plant(
+        "pool.c",
+        "        step_arm(store, store->retry_us); /* nobody may have waited when it was set */\n",
+        "",
+    ),
+    "a batch goes on over a link whose end has arrived": Plant(
+        "conn.c",
+        "if (conn->batch.range_count > 0 && conn_alive(conn))",
+        "if (conn->batch.range_count > 0)",
+    ),
+    "an answer that libpq has no memory for is taken for a refusal": Plant(
+        "conn.c",
+        'return !severity || strcmp(severity, "ERROR") != 0;',
+        'return severity && strcmp(severity, "ERROR") != 0;',
+    ),
     "an allocation that failed is used": Plant(
         "op.c",
         "        if (!op)\n            break;\n        *op = ",
