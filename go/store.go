@@ -241,10 +241,10 @@ func (s *Store) Stats(ctx context.Context) (json.RawMessage, error) {
 	return s.Call(ctx, "admin.stats")
 }
 
-// milliseconds rounds up, so that a short time is not none.
+// milliseconds rounds away from 0, so that a short time is not none and the core sees a negative one.
 func milliseconds(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
+	if d < 0 {
+		return -milliseconds(-d)
 	}
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

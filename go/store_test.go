@@ -181,6 +181,8 @@ func TestOpenRefusesWhatIsWrong(t *testing.T) {
 		"a\x00b":      {},
 		"host=/tmp":   {Tables: map[string]string{"agent_states": "a; drop table b"}},
 		"host=/tmp/x": {Connections: 1000},
+		"host=/tmp/y": {ConnectTimeout: -time.Nanosecond},
+		"host=/tmp/z": {Queue: -1},
 	}
 	for dsn, options := range wrong {
 		store, err := Open(context.Background(), dsn, options)
