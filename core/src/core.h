@@ -242,8 +242,8 @@ struct keep_store {
     struct buffer encode;
     struct waiter *waiters;
     bool leading;
-    bool
-        watched; /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll() */
+    /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll(). */
+    bool watched;
     bool polling; /* inside keep_poll() */
     struct stats stats;
     char *error; /* STORE_BROKEN: as JSON, its status, its message */
