@@ -16,8 +16,6 @@ import time
 
 import psycopg
 
-WORKERS = 8
-
 OPERATIONS = {
     "admin.ping": [],
     "admin.stats": [],
@@ -88,7 +86,7 @@ def refusal(error):
 
 class Store:
     def __init__(self, dsn, options, lie):
-        self.lie, self.closed, self.opened, self.calls, self.submitted = lie, False, 0, 0, 0
+        self.lie, self.closed, self.opened, self.calls, self.submitted, self.held = lie, False, 0, 0, 0, 0
         self.dsn, self.options = self.accept(dsn, options), options
         parts = identifiers(options.get("tables", {}).get("agent_states", "agent_states"))
         plain = parts[-1]
@@ -100,7 +98,7 @@ class Store:
         }
         self.local = threading.local()
         self.previous = {}
-        self.pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
+        self.pool = concurrent.futures.ThreadPoolExecutor(options.get("connections", 4))
 
     @staticmethod
     def accept(dsn, options):
@@ -128,7 +126,7 @@ class Store:
         return dsn
 
     def connection(self):
-        if getattr(self.local, "connection", None) is None or self.local.connection.broken:
+        if not self.alive(getattr(self.local, "connection", None)):
             try:
                 seconds = max(2, self.options.get("connect_ms", 5000) // 1000)
                 self.local.connection = psycopg.connect(self.dsn, autocommit=True, connect_timeout=seconds)
@@ -137,6 +135,13 @@ class Store:
                 raise Refused("UNAVAILABLE", f"{error} ({where})", state_in(str(error))) from None
             self.opened += 1
         return self.local.connection
+
+    @staticmethod
+    def alive(connection):
+        try:
+            return connection is not None and connection.execute("select 1") is not None
+        except psycopg.Error:
+            return False
 
     def query(self, text, *values):
         try:
@@ -182,7 +187,7 @@ class Store:
     def admin_stats(self):
         return json.dumps(
             {
-                "calls": {"submitted": self.submitted},
+                "calls": {"submitted": self.submitted, "held": self.held},
                 "batches": {"count": self.calls},
                 "round_trips": self.calls,
                 "connections": {"opened": self.opened},
@@ -216,7 +221,7 @@ class Store:
         if self.lie == "rounds":
             state = json.dumps(json.loads(state, parse_int=float))
         if self.lie == "replaces":
-            state = state.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\U0001f600", "?")
+            state = state.replace("\U0001f600", "?")
         if self.lie == "forgets" and self.calls % 16 == 5:
             return "null"
         if self.lie == "stale":
@@ -350,6 +355,10 @@ class Adapter:
                 self.fail(request, refused)
 
         store.submitted += 1
+        if request["op"] == "admin.stats":
+            store.held = len(self.calls)
+            self.calls[request["id"]] = (request, None)
+            return work()
         with self.lock:
             self.calls[request["id"]] = (request, store.pool.submit(work))
 
