@@ -451,6 +451,8 @@ void history_run(void)
     if (random_chance(600)) {
         world_heal();
         settle();
+        submit(CALL_LOAD, -1); /* the first one after trouble */
+        settle();
         must_serve();
     }
     if (random_chance(700))
