@@ -217,7 +217,8 @@ keep_status keep_close(keep_store *store, int drain_ms)
             int64_t left_us = until_us - keep_io.now_us();
             if (!pool_busy(store) || left_us <= 0)
                 break;
-            step(store, (int)((left_us + 999) / 1000));
+            int64_t slice_us = left_us < CLOSE_SLICE_MS * 1000 ? left_us : CLOSE_SLICE_MS * 1000;
+            wait_step(store, (int)((slice_us + 999) / 1000));
             close_unsent(store); /* what a lost link gave back */
         }
         close_sent(store);

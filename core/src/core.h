@@ -41,7 +41,8 @@ enum {
     BACKOFF_MAX_MS = 1000,        /* a server that comes back is found within this */
     DIAL_FRESH_MS = 2000,         /* how long a resolved address serves further connections */
     DELAY_MIN_MS = 20,            /* before a call blocked by a foreign lock is tried again */
-    ABANDONED_MS = 5000,          /* a batch nobody waits for holds its connection no longer */
+    CLOSE_SLICE_MS = 5,  /* keep_close() looks again: others may have served what it waits for */
+    ABANDONED_MS = 5000, /* a batch nobody waits for holds its connection no longer */
 };
 
 struct options {
@@ -377,6 +378,7 @@ void step_arm(keep_store *store, int64_t at_us); /* the timer goes off no later 
 
 /* ---- wait.c */
 void wait_finished(keep_store *store, struct op *op); /* wakes who waits for it */
+bool wait_step(keep_store *store, int timeout_ms);    /* for a caller that blocks */
 keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms);
 void wait_interrupt(keep_store *store, struct op *op); /* NULL: everybody */
 
