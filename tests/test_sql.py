@@ -7,7 +7,7 @@ from psycopg import sql
 
 OPS = {op.name: op for op in compiler.read()}
 SETUPS = [op for op in OPS.values() if op.name.endswith(".setup")]
-INDEXES = [op for op in OPS.values() if op.name.endswith(".index")]
+EXTRAS = [op for op in OPS.values() if op.name.endswith((".index", ".setup_versions"))]
 FORMS = [form for op in OPS.values() for form in op.forms()]
 QUERIES = [form for form in FORMS if not form.sql.startswith("do ")]
 # Rows of every store's table: %s is the number of the last one.
@@ -15,11 +15,14 @@ ROWS = {
     "agent_states": """insert into agent_states (agent_id, session_id, state)
         select 'agent ' || i %% 1000, 'session ' || i, jsonb_build_object('number', i)
         from generate_series(1, %s) as i""",
+    "agent_checkpoints": """insert into agent_checkpoints (thread_id, state, updated_at)
+        select 'thread ' || i, jsonb_build_object('number', i), now() - i * interval '1 minute'
+        from generate_series(1, %s) as i""",
 }
 # What one item of a batch looks like, for EXPLAIN.
 SAMPLES = {"text": "agent 1", "int": 10, "bool": True, "json": '{"number": 1}', "time": "2026-01-01T00:00:00Z",
            "bytes": b"x"}
-READS_WHOLE_TABLE = {"state.count"}  # says so in its description
+READS_WHOLE_TABLE = {"state.count", "checkpoint.list"}  # their descriptions say so
 # Their best plan depends on the documents looked for, and the server sees that it does: no generic plan, no rule for
 # tables without statistics.
 NEEDS_STATISTICS = {"state.search"}
@@ -30,7 +33,7 @@ LARGE = 50_000
 def migrated(server, database):
     """A connection to a database where every set-up operation has run."""
     with psycopg.connect(server.dsn(database), autocommit=True) as connection:
-        for op in SETUPS + INDEXES:
+        for op in SETUPS + EXTRAS:
             connection.execute(op.text({}))
         yield connection
 
@@ -64,7 +67,7 @@ def test_setup_twice_changes_nothing(migrated):
     def shape():
         return migrated.execute("select oid, relname, relfilenode from pg_class order by oid").fetchall()
     before = shape()
-    for op in SETUPS + INDEXES:
+    for op in SETUPS + EXTRAS:
         migrated.execute(op.text({}))
     assert shape() == before
 
@@ -94,10 +97,10 @@ def test_prepares_as_declared(migrated, op):
 
 @pytest.mark.parametrize("table", ['app.my"states', "Agent States", "agent-states", "ÄgentStates"])
 def test_prepares_with_any_table_name(server, database, table):
-    tables = dict.fromkeys(ROWS, table.replace('"', '""'))
+    tables = {name: table.replace('"', '""') + f" {number}" for number, name in enumerate(ROWS)}
     with psycopg.connect(server.dsn(database), autocommit=True) as connection:
         connection.execute("create schema app")
-        for op in SETUPS + INDEXES:
+        for op in SETUPS + EXTRAS:
             connection.execute(op.text(tables))
         for op in QUERIES:
             compiler.prepare(connection, op, tables)
@@ -118,3 +121,10 @@ def test_never_reads_a_whole_table(migrated, op, state):
     for mode in modes:
         lines = plan(migrated, op, mode)
         assert not [line for line in lines if "Seq Scan on" in line], "\n".join([mode, *lines])
+
+
+def test_the_newest_threads_are_found_by_the_index(migrated):
+    fill(migrated, LARGE)
+    migrated.execute("analyze")
+    lines = plan(migrated, OPS["checkpoint.list"], "force_generic_plan")
+    assert any("idx_agent_checkpoints_updated_at" in line for line in lines), "\n".join(lines)

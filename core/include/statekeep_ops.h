@@ -31,6 +31,132 @@ static inline keep_op keep_admin_stats(keep_store *store, int deadline_ms) {
     return keep_submit(store, "admin.stats", NULL, 0, deadline_ms);
 }
 
+/* checkpoint.copy: Copies the state of a thread to another one, in place of what that had;
+ * gives the other one's id.
+ *   from_id  text
+ *   to_id    text
+ * Result: thread_id.
+ * Fails: ABSENT the thread to copy has no state. */
+static inline keep_op keep_checkpoint_copy(keep_store *store, keep_text from_id, keep_text to_id,
+        int deadline_ms) {
+    const keep_text args[] = {from_id, to_id};
+    return keep_submit(store, "checkpoint.copy", args, 2, deadline_ms);
+}
+
+/* checkpoint.count_expired: How many threads were last saved more than `keep_days` days ago;
+ * none for a negative number.
+ *   keep_days  int
+ * Result: count. */
+static inline keep_op keep_checkpoint_count_expired(keep_store *store, keep_text keep_days,
+        int deadline_ms) {
+    const keep_text args[] = {keep_days};
+    return keep_submit(store, "checkpoint.count_expired", args, 1, deadline_ms);
+}
+
+/* checkpoint.delete: Deletes the state of a thread; no error when it has none.
+ *   thread_id  text
+ * Result: null. */
+static inline keep_op keep_checkpoint_delete(keep_store *store, keep_text thread_id,
+        int deadline_ms) {
+    const keep_text args[] = {thread_id};
+    return keep_submit(store, "checkpoint.delete", args, 1, deadline_ms);
+}
+
+/* checkpoint.delete_expired: Deletes at most `limit` of the threads that
+ * checkpoint.count_expired counts, oldest first, and gives how many it deleted: call it until
+ * that is 0. Rows that another session has locked are left for the next time.
+ *   keep_days  int
+ *   limit      int
+ * Result: count. */
+static inline keep_op keep_checkpoint_delete_expired(keep_store *store, keep_text keep_days,
+        keep_text limit, int deadline_ms) {
+    const keep_text args[] = {keep_days, limit};
+    return keep_submit(store, "checkpoint.delete_expired", args, 2, deadline_ms);
+}
+
+/* checkpoint.list: The threads, most recently saved first; all of them without a limit. With a
+ * prefix only those whose id begins with it, for which the whole table may have to be read.
+ *   limit   int?
+ *   offset  int?
+ *   prefix  text?
+ * Result: an array of thread_id. */
+static inline keep_op keep_checkpoint_list(keep_store *store, keep_text limit, keep_text offset,
+        keep_text prefix, int deadline_ms) {
+    const keep_text args[] = {limit, offset, prefix};
+    return keep_submit(store, "checkpoint.list", args, 3, deadline_ms);
+}
+
+/* checkpoint.load: The state of a thread, or null when it has none.
+ *   thread_id  text
+ * Result: state, or null when there is none. */
+static inline keep_op keep_checkpoint_load(keep_store *store, keep_text thread_id,
+        int deadline_ms) {
+    const keep_text args[] = {thread_id};
+    return keep_submit(store, "checkpoint.load", args, 1, deadline_ms);
+}
+
+/* checkpoint.load_many: The states of many threads in one call, in the order asked for;
+ * threads that have none are left out.
+ *   thread_ids  text[]
+ * Result: an array of {thread_id, state}. */
+static inline keep_op keep_checkpoint_load_many(keep_store *store, keep_text thread_ids,
+        int deadline_ms) {
+    const keep_text args[] = {thread_ids};
+    return keep_submit(store, "checkpoint.load_many", args, 1, deadline_ms);
+}
+
+/* checkpoint.load_version: The state of a thread with its version, or null when it has none.
+ *   thread_id  text
+ * Result: {state, version}, or null when there is none. */
+static inline keep_op keep_checkpoint_load_version(keep_store *store, keep_text thread_id,
+        int deadline_ms) {
+    const keep_text args[] = {thread_id};
+    return keep_submit(store, "checkpoint.load_version", args, 1, deadline_ms);
+}
+
+/* checkpoint.save: Stores the state of a thread in place of the one it had. `created_at`
+ * survives, `updated_at` is now; each row of a batch gets a time of its own, so that
+ * newest-first lists keep the order of submission.
+ *   thread_id  text
+ *   state      json
+ * Result: null. */
+static inline keep_op keep_checkpoint_save(keep_store *store, keep_text thread_id,
+        keep_text state, int deadline_ms) {
+    const keep_text args[] = {thread_id, state};
+    return keep_submit(store, "checkpoint.save", args, 2, deadline_ms);
+}
+
+/* checkpoint.save_version: Stores the state of a thread if its version is the expected one
+ * (null: if it has no state) and gives the new version, which is one more (the first is 1). So
+ * of two runs that loaded the same version one is told of the other.
+ *   thread_id  text
+ *   state      json
+ *   expected   int?
+ * Result: version.
+ * Fails: CONFLICT the thread has another version. */
+static inline keep_op keep_checkpoint_save_version(keep_store *store, keep_text thread_id,
+        keep_text state, keep_text expected, int deadline_ms) {
+    const keep_text args[] = {thread_id, state, expected};
+    return keep_submit(store, "checkpoint.save_version", args, 3, deadline_ms);
+}
+
+/* checkpoint.setup: Makes the table and its index when the table is not there. A table that
+ * exists is left as it is, so a role with data rights only may call this. Racing processes
+ * wait for each other.
+ * Result: null. */
+static inline keep_op keep_checkpoint_setup(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "checkpoint.setup", NULL, 0, deadline_ms);
+}
+
+/* checkpoint.setup_versions: Adds the column `version` to the table, and a trigger that adds 1
+ * to it whenever a writer did not set it, so that saves which know nothing of versions
+ * (checkpoint.save, the peer's own) count, too. Rows that are there begin at 1. Changes
+ * nothing when both are there. Adding them locks the table for a moment.
+ * Result: null. */
+static inline keep_op keep_checkpoint_setup_versions(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "checkpoint.setup_versions", NULL, 0, deadline_ms);
+}
+
 /* state.count: How many states the table holds (exact: reads the whole table).
  * Result: count. */
 static inline keep_op keep_state_count(keep_store *store, int deadline_ms) {
