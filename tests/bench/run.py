@@ -1,0 +1,118 @@
+"""Runs the benches of all languages on one server with fsync on, and prints one table with the floors of the project.
+
+    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,c] [--json FILE]
+
+Each figure is the median of the rounds' ratios, ours over theirs, with the least and the greatest. Floors are reported,
+never asserted: a busy machine is not a broken promise. Needs what scripts/build.sh builds.
+"""
+
+import argparse
+import json
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+
+from server import Server  # noqa: E402
+
+C_FLOOR = 0.85  # within 15 % of bare libpq
+C_CALLS = 2000
+
+
+def python_rows(url, options, *more):
+    return decoded(
+        [sys.executable, HERE / "python" / "bench.py", url, "--rounds", options.rounds, "--seconds", options.seconds, *more]
+    )
+
+
+def go_rows(url, options):
+    program = ROOT / "build" / "bench" / "go"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["go", "build", "-o", program, "."], cwd=HERE / "go", check=True)
+    return decoded([program, "-dsn", url, "-rounds", options.rounds, "-seconds", f"{options.seconds}"])
+
+
+def c_rows(url, options):
+    program = ROOT / "build" / "bench" / "c"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "libpq", "libcjson"], check=True, capture_output=True, text=True
+    ).stdout.split()
+    sources = [ROOT / "core" / "all.c", HERE / "c" / "bench.c"]
+    compiler = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread", f"-I{ROOT / 'core' / 'include'}"]
+    subprocess.run([*compiler, *sources, *flags, "-o", program], check=True)
+    return [
+        {"workload": workload, "callers": 1, "floor": C_FLOOR, "ratio": spread(ratios)}
+        for workload, ratios in output([program, url, options.rounds, C_CALLS]).items()
+    ]
+
+
+BENCHES = {
+    "python": ("asyncpg", python_rows),
+    "python-uvloop": ("asyncpg", lambda url, options: python_rows(url, options, "--uvloop")),
+    "go": ("pgxpool", go_rows),
+    "c": ("bare libpq", c_rows),
+}
+
+
+def spread(values):
+    return [min(values), statistics.median(values), max(values)]
+
+
+def output(command):
+    """The JSON that a program prints; its standard error, which tells how far it is, goes through."""
+    return json.loads(subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def decoded(command):
+    return output(command)["rows"]
+
+
+def line(bench, peer, row):
+    least, median, greatest = row["ratio"]
+    floor = row.get("floor")
+    met = "" if not floor else "met" if median >= floor else "MISSED"
+    ours, theirs = (row.get(f"{side}_per_second", [0, None])[1] for side in ("statekeep", peer))
+    rates = f"{ours:>9,.0f} {theirs:>9,.0f}" if theirs else " " * 19
+    return (
+        f"{bench:14} {peer:11} {row['workload']:10} {row['callers']:>7} {rates}"
+        f" {median:>7.2f} ({least:.2f}-{greatest:.2f})".ljust(84) + f"{floor or '':>6} {met}"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--only", default=",".join(BENCHES), help="benches, by commas")
+    parser.add_argument("--json", type=pathlib.Path, help="where to put all figures")
+    options = parser.parse_args()
+    results, broken = {}, []
+    with Server() as server:
+        version = server.query("show server_version")[0][0]
+        for name in options.only.split(","):
+            peer, run = BENCHES[name]
+            url = server.url(server.create_database())
+            try:
+                results[name] = {"peer": peer, "rows": run(url, options)}
+            except (OSError, subprocess.CalledProcessError) as error:
+                broken.append(f"{name}: {error}")
+    print(f"\n{platform.machine()}, {platform.system()} {platform.release()}, PostgreSQL {version}, fsync on, 1 KiB states")
+    print(f"{'bench':14} {'against':11} {'workload':10} {'callers':>7} {'ours/s':>9} {'theirs/s':>9} {'ratio (min-max)':>17}".ljust(84) + " floor")
+    for name, result in results.items():
+        for row in result["rows"]:
+            print(line(name, result["peer"], row))
+    for problem in broken:
+        print(f"did not run: {problem}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    sys.exit(bool(broken))
+
+
+if __name__ == "__main__":
+    main()
