@@ -218,10 +218,15 @@ keep_status keep_close(keep_store *store, int drain_ms)
             if (!pool_busy(store) || left_us <= 0)
                 break;
             int64_t slice_us = left_us < CLOSE_SLICE_MS * 1000 ? left_us : CLOSE_SLICE_MS * 1000;
-            wait_step(store, (int)((slice_us + 999) / 1000));
+            size_t done = store->done.count;
+            step(store, (int)((slice_us + 999) / 1000));
             close_unsent(store); /* what a lost link gave back */
+            if (store->watched && store->done.count > done)
+                keep_io.watch_wake(store->watch);
         }
         close_sent(store);
+        if (store->watched && store->done.count > 0)
+            keep_io.watch_wake(store->watch); /* a step above may have taken the host's wake-up */
         for (int i = 0; i < store->options.connections; i++)
             conn_end(&store->conns[i]);
         store->state = STORE_CLOSED;

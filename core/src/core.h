@@ -378,7 +378,6 @@ void step_arm(keep_store *store, int64_t at_us); /* the timer goes off no later 
 
 /* ---- wait.c */
 void wait_finished(keep_store *store, struct op *op); /* wakes who waits for it */
-bool wait_step(keep_store *store, int timeout_ms);    /* for a caller that blocks */
 keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms);
 void wait_interrupt(keep_store *store, struct op *op); /* NULL: everybody */
 

@@ -64,7 +64,7 @@ static void wait_sleep(keep_store *store, struct waiter *waiter, int64_t wait_us
 
 /* Steps on a waiting caller's behalf. true when tickets are finished for a host that waits on keep_fd(): the step may
  * have taken the wake-up that was meant for it, so it is called again, and is on its way. */
-bool wait_step(keep_store *store, int timeout_ms)
+static bool wait_step(keep_store *store, int timeout_ms)
 {
     step(store, timeout_ms);
     bool host_called = store->watched && store->done.count > 0;
