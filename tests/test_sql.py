@@ -18,11 +18,18 @@ ROWS = {
     "agent_checkpoints": """insert into agent_checkpoints (thread_id, state, updated_at)
         select 'thread ' || i, jsonb_build_object('number', i), now() - i * interval '1 minute'
         from generate_series(1, %s) as i""",
+    "acp_runs": """insert into acp_runs (run_id, agent_name, session_id, status, output, created_at)
+        select 'run ' || i, 'agent ' || i %% 1000, 'session ' || i %% 1000, 'created', '[]', localtimestamp - i * interval '1 s'
+        from generate_series(1, %s) as i""",
+    "acp_sessions": """insert into acp_sessions (id, history)
+        select 'session ' || i, '[]' from generate_series(1, %s) as i""",
+    "acp_events": """insert into acp_events (run_id, event_type, data, created_at)
+        select 'run ' || i %% 1000, 'generic', '{}', localtimestamp + i * interval '1 s' from generate_series(1, %s) as i""",
 }
 # What one item of a batch looks like, for EXPLAIN.
 SAMPLES = {"text": "agent 1", "int": 10, "bool": True, "json": '{"number": 1}', "time": "2026-01-01T00:00:00Z",
            "bytes": b"x"}
-READS_WHOLE_TABLE = {"state.count", "checkpoint.list"}  # their descriptions say so
+READS_WHOLE_TABLE = {"state.count", "acp.clear", "run.list", "checkpoint.list"}  # their descriptions say so
 # Their best plan depends on the documents looked for, and the server sees that it does: no generic plan, no rule for
 # tables without statistics.
 NEEDS_STATISTICS = {"state.search"}

@@ -9,6 +9,28 @@
 
 #include "statekeep.h"
 
+/* acp.clear: Deletes all runs, sessions and events. Gives the number of sessions deleted.
+ * Result: sessions. */
+static inline keep_op keep_acp_clear(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "acp.clear", NULL, 0, deadline_ms);
+}
+
+/* acp.index: Makes the indexes that event.list and run.list take their order from: without
+ * them every page of a long run's events sorts all of them, and every page of all runs sorts
+ * the whole table.
+ * Result: null. */
+static inline keep_op keep_acp_index(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "acp.index", NULL, 0, deadline_ms);
+}
+
+/* acp.setup: Makes the tables of runs, sessions and events, each with its indexes, when they
+ * are not there. Tables that exist are left as they are, so a role with data rights only may
+ * call this. Racing processes wait for each other.
+ * Result: null. */
+static inline keep_op keep_acp_setup(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "acp.setup", NULL, 0, deadline_ms);
+}
+
 /* admin.ping: Asks the server for an answer.
  * Result: null. */
 static inline keep_op keep_admin_ping(keep_store *store, int deadline_ms) {
@@ -155,6 +177,141 @@ static inline keep_op keep_checkpoint_setup(keep_store *store, int deadline_ms) 
  * Result: null. */
 static inline keep_op keep_checkpoint_setup_versions(keep_store *store, int deadline_ms) {
     return keep_submit(store, "checkpoint.setup_versions", NULL, 0, deadline_ms);
+}
+
+/* event.add: Adds an event to a run, which need not exist. `data` is the event as JSON text.
+ * Without `created_at` it is now. Events of one run that wait together are added in the order
+ * of their submission.
+ *   run_id      text
+ *   event_type  text
+ *   data        text?
+ *   created_at  time?
+ * Result: null. */
+static inline keep_op keep_event_add(keep_store *store, keep_text run_id, keep_text event_type,
+        keep_text data, keep_text created_at, int deadline_ms) {
+    const keep_text args[] = {run_id, event_type, data, created_at};
+    return keep_submit(store, "event.add", args, 4, deadline_ms);
+}
+
+/* event.list: The events of a run by time, events of the same time in the order they were
+ * added: pages repeat and skip nothing. A document that is no JSON is INVALID.
+ *   run_id  text
+ *   limit   int?
+ *   offset  int?
+ * Result: an array of {id, event_type, data, created_at}. */
+static inline keep_op keep_event_list(keep_store *store, keep_text run_id, keep_text limit,
+        keep_text offset, int deadline_ms) {
+    const keep_text args[] = {run_id, limit, offset};
+    return keep_submit(store, "event.list", args, 3, deadline_ms);
+}
+
+/* run.delete: Deletes a run and its events together, and the events also where there is no
+ * run. Gives the number of runs deleted, 0 or 1.
+ *   run_id  text
+ * Result: deleted. */
+static inline keep_op keep_run_delete(keep_store *store, keep_text run_id, int deadline_ms) {
+    const keep_text args[] = {run_id};
+    return keep_submit(store, "run.delete", args, 1, deadline_ms);
+}
+
+/* run.find: As run.list, but only the runs of an agent, of a session, or of both; none when
+ * neither is given.
+ *   agent_name  text?
+ *   session_id  text?
+ *   limit       int?
+ *   offset      int?
+ * Result: {total, runs}. */
+static inline keep_op keep_run_find(keep_store *store, keep_text agent_name, keep_text session_id,
+        keep_text limit, keep_text offset, int deadline_ms) {
+    const keep_text args[] = {agent_name, session_id, limit, offset};
+    return keep_submit(store, "run.find", args, 4, deadline_ms);
+}
+
+/* run.list: A page of all runs, newest first (runs without a time before them), and how many
+ * there are in all pages, both of one snapshot. Counting reads the whole table; the page is
+ * quick with the index that acp.index makes.
+ *   limit   int?
+ *   offset  int?
+ * Result: {total, runs}. */
+static inline keep_op keep_run_list(keep_store *store, keep_text limit, keep_text offset,
+        int deadline_ms) {
+    const keep_text args[] = {limit, offset};
+    return keep_submit(store, "run.list", args, 2, deadline_ms);
+}
+
+/* run.load: The run of that id, or null. A document that is no JSON is INVALID.
+ *   run_id  text
+ * Result: {run_id, agent_name, session_id, status, output, error, await_request, created_at,
+ * finished_at, updated_at}, or null when there is none. */
+static inline keep_op keep_run_load(keep_store *store, keep_text run_id, int deadline_ms) {
+    const keep_text args[] = {run_id};
+    return keep_submit(store, "run.load", args, 1, deadline_ms);
+}
+
+/* run.save: Stores a run in place of the one of that id. `output` (an array of messages),
+ * `error` and `await_request` are JSON texts. Without `updated_at` it is now, each row of a
+ * batch with a time of its own.
+ *   run_id         text
+ *   agent_name     text
+ *   session_id     text?
+ *   status         text
+ *   output         text?
+ *   error          text?
+ *   await_request  text?
+ *   created_at     time?
+ *   finished_at    time?
+ *   updated_at     time?
+ * Result: null. */
+static inline keep_op keep_run_save(keep_store *store, keep_text run_id, keep_text agent_name,
+        keep_text session_id, keep_text status, keep_text output, keep_text error,
+        keep_text await_request, keep_text created_at, keep_text finished_at,
+        keep_text updated_at, int deadline_ms) {
+    const keep_text args[] = {run_id, agent_name, session_id, status, output, error, await_request, created_at, finished_at, updated_at};
+    return keep_submit(store, "run.save", args, 10, deadline_ms);
+}
+
+/* session.append: Adds messages, a JSON array, to the end of a session's history, which need
+ * not be read nor sent: of two workers that append at the same time neither loses its
+ * messages. A session that is not there begins with them. INVALID when either is not an array.
+ *   id          text
+ *   messages    text
+ *   updated_at  time?
+ * Result: null. */
+static inline keep_op keep_session_append(keep_store *store, keep_text id, keep_text messages,
+        keep_text updated_at, int deadline_ms) {
+    const keep_text args[] = {id, messages, updated_at};
+    return keep_submit(store, "session.append", args, 3, deadline_ms);
+}
+
+/* session.delete: Deletes a session; its runs and events stay. Gives the number of sessions
+ * deleted, 0 or 1.
+ *   id  text
+ * Result: deleted. */
+static inline keep_op keep_session_delete(keep_store *store, keep_text id, int deadline_ms) {
+    const keep_text args[] = {id};
+    return keep_submit(store, "session.delete", args, 1, deadline_ms);
+}
+
+/* session.load: The session of that id, or null. A document that is no JSON is INVALID.
+ *   id  text
+ * Result: {id, history, state, created_at, updated_at}, or null when there is none. */
+static inline keep_op keep_session_load(keep_store *store, keep_text id, int deadline_ms) {
+    const keep_text args[] = {id};
+    return keep_submit(store, "session.load", args, 1, deadline_ms);
+}
+
+/* session.save: Stores a session in place of the one of that id; its time of creation
+ * survives. `history` (an array of messages) and `state` are JSON texts. Without `updated_at`
+ * it is now.
+ *   id          text
+ *   history     text?
+ *   state       text?
+ *   updated_at  time?
+ * Result: null. */
+static inline keep_op keep_session_save(keep_store *store, keep_text id, keep_text history,
+        keep_text state, keep_text updated_at, int deadline_ms) {
+    const keep_text args[] = {id, history, state, updated_at};
+    return keep_submit(store, "session.save", args, 4, deadline_ms);
 }
 
 /* state.count: How many states the table holds (exact: reads the whole table).

@@ -12,6 +12,7 @@ def operations():
     """{operation: the names of its arguments in order}."""
     found = {}
     for path in sorted(SQL.glob("*/*.sql")):
-        for op, args in re.findall(r"^-- op: (\S+)\n-- args:(.*)$", path.read_text(), re.MULTILINE):
-            found[op] = [arg.split()[0] for arg in args.split(",") if arg.strip()]
+        for op, lines in re.findall(r"^-- op: (\S+)\n((?:-- args:.*\n)+)", path.read_text(), re.MULTILINE):
+            args = lines.replace("-- args:", ",").split(",")
+            found[op] = [arg.split()[0] for arg in args if arg.strip()]
     return found
