@@ -147,6 +147,11 @@ PLANTS = {
         'return !severity || strcmp(severity, "ERROR") != 0;',
         'return severity && strcmp(severity, "ERROR") != 0;',
     ),
+    "closing turns at full speed": Plant(
+        "api.c",
+        "store->watched && store->done.count > done)",
+        "store->watched && store->done.count > 0)",
+    ),
     "an allocation that failed is used": Plant(
         "op.c",
         "        if (!op)\n            break;\n        *op = ",
