@@ -37,6 +37,7 @@ target_include_directories(simulated_world PUBLIC tests/simulator)
 target_link_libraries(simulated_world PUBLIC statekeep_inside)
 add_executable(simulator tests/simulator/main.c)
 target_link_libraries(simulator PRIVATE simulated_world)
+add_test(NAME simulator COMMAND simulator --seeds 200)
 
 # Each tests/unit/test_*.c is a program that exits with 0 when all is well; other programs there are driven by pytest.
 file(GLOB unit_sources CONFIGURE_DEPENDS tests/unit/*.c)

@@ -105,7 +105,6 @@ def c_parts():
     yield Part("c tsan", "core/src/api.c", tests("tsan", f"{SERVED} {fixed}"), count_junit)
     yield Part("c valgrind", "core/src/api.c", f"{SERVED} scripts/valgrind.sh build/dev", count_line)
     yield Part("simulator", "tests/simulator/main.c", "build/dev/simulator --seeds 2000", count_line)
-    yield Part("simulator asan+ubsan", "tests/simulator/main.c", "build/asan/simulator --seeds 200", count_line)
     yield Part("simulator finds planted bugs", "tests/simulator/test_plants.py", pytest("tests/simulator"), count_junit)
 
 
