@@ -190,11 +190,6 @@ int link_number(const struct pg_conn *link)
     return link->number;
 }
 
-bool link_known(const struct pg_conn *link)
-{
-    return link->status != CONNECTION_BAD;
-}
-
 int link_count(void)
 {
     int count = 0;

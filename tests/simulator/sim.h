@@ -85,7 +85,6 @@ noreturn void world_fail(const char *format, ...) __attribute__((format(printf, 
 void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int64_t world_next_event(void); /* NEVER when nothing will happen by itself */
 void world_run_to(int64_t at_us);
-uint64_t random_bits(void);
 int64_t random_between(int64_t low, int64_t high); /* both included */
 bool random_chance(int per_thousand);
 /* Where world_fail() goes: runs `history` and says whether it came back by itself. */
@@ -173,8 +172,6 @@ void link_chatter(
         *link); /* a parameter's new value: bytes that are no message to libpq's caller */
 void link_cut(struct pg_conn *link, bool reset); /* the end arrives after what was delivered */
 void link_lose_unsent(struct pg_conn *link);
-/* Whether the engine holds it and has not met its end yet. */
-bool link_known(const struct pg_conn *link);
 /* Whether another link than `link` has a statement under way that names the key. */
 bool link_key_elsewhere(const struct pg_conn *link, int key);
 
@@ -210,7 +207,6 @@ void table_count(PGresult *rows);
 int key_of(const char *agent, const char *session); /* world_fail() for a name nobody submitted */
 void key_names(int key, const char **agent, const char **session);
 struct call *table_current(int key); /* whose document is stored; NULL: none */
-uint64_t table_current_order(int key);
 bool table_ghost_touched(int key);
 
 /* What the table showed to one item of a statement. */

@@ -81,11 +81,6 @@ struct call *table_current(int key)
     return rows[key].call;
 }
 
-uint64_t table_current_order(int key)
-{
-    return rows[key].order;
-}
-
 bool table_ghost_touched(int key)
 {
     return rows[key].ghost_touched;

@@ -70,7 +70,7 @@ bool world_guard(void (*history)(void))
 
 /* ---- chance (splitmix64) */
 
-uint64_t random_bits(void)
+static uint64_t random_bits(void)
 {
     uint64_t mixed = world.chance += 0x9E3779B97F4A7C15u;
     mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
