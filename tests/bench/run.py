@@ -26,7 +26,16 @@ C_CALLS = 2000
 
 def python_rows(url, options, *more):
     return decoded(
-        [sys.executable, HERE / "python" / "bench.py", url, "--rounds", options.rounds, "--seconds", options.seconds, *more]
+        [
+            sys.executable,
+            HERE / "python" / "bench.py",
+            url,
+            "--rounds",
+            options.rounds,
+            "--seconds",
+            options.seconds,
+            *more,
+        ]
     )
 
 
@@ -73,16 +82,19 @@ def decoded(command):
     return output(command)["rows"]
 
 
+def columns(*cells):
+    """One line of the table."""
+    bench, peer, workload, callers, ours, theirs, ratio, floor, met = cells
+    return f"{bench:14} {peer:11} {workload:10} {callers:>7} {ours:>9} {theirs:>9}  {ratio:20} {floor:>5} {met}"
+
+
 def line(bench, peer, row):
     least, median, greatest = row["ratio"]
     floor = row.get("floor")
     met = "" if not floor else "met" if median >= floor else "MISSED"
-    ours, theirs = (row.get(f"{side}_per_second", [0, None])[1] for side in ("statekeep", peer))
-    rates = f"{ours:>9,.0f} {theirs:>9,.0f}" if theirs else " " * 19
-    return (
-        f"{bench:14} {peer:11} {row['workload']:10} {row['callers']:>7} {rates}"
-        f" {median:>7.2f} ({least:.2f}-{greatest:.2f})".ljust(84) + f"{floor or '':>6} {met}"
-    )
+    rates = [f"{row[side][1]:,.0f}" if side in row else "" for side in ("statekeep_per_second", f"{peer}_per_second")]
+    ratio = f"{median:6.2f} ({least:.2f}-{greatest:.2f})"
+    return columns(bench, peer, row["workload"], row["callers"], *rates, ratio, floor or "", met)
 
 
 def main():
@@ -102,8 +114,9 @@ def main():
                 results[name] = {"peer": peer, "rows": run(url, options)}
             except (OSError, subprocess.CalledProcessError) as error:
                 broken.append(f"{name}: {error}")
-    print(f"\n{platform.machine()}, {platform.system()} {platform.release()}, PostgreSQL {version}, fsync on, 1 KiB states")
-    print(f"{'bench':14} {'against':11} {'workload':10} {'callers':>7} {'ours/s':>9} {'theirs/s':>9} {'ratio (min-max)':>17}".ljust(84) + " floor")
+    machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
+    print(f"\n{machine}, PostgreSQL {version}, fsync on, 1 KiB states; ratios are median (least-greatest)")
+    print(columns("bench", "against", "workload", "callers", "ours/s", "theirs/s", " ratio", "floor", ""))
     for name, result in results.items():
         for row in result["rows"]:
             print(line(name, result["peer"], row))

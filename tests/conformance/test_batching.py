@@ -133,7 +133,7 @@ def test_a_superseded_save_is_done_when_the_one_after_it_fails(adapter, states):
 def test_two_stores_that_save_the_same_keys_never_deadlock(adapter, states):
     stores = [adapter.open(states.dsn, connections=2) for _ in range(3)]
     calls = []
-    for turn in range(10):
+    for _ in range(10):
         for number, store in enumerate(stores):
             keys = [f"s{n}" for n in range(40)]
             calls += store.submit_all([save(key, Json(f'"{number}"')) for key in (keys if number else reversed(keys))])

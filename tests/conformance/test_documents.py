@@ -39,7 +39,9 @@ def test_deep_documents(adapter, states):
 
 def test_a_document_too_deep_for_the_server_fails_alone(adapter, states):
     store = adapter.open(states.dsn)
-    calls = store.submit_all([save("s", Json("1")), save("deep", Json(documents.nested(200_000))), save("t", Json("2"))])
+    calls = store.submit_all(
+        [save("s", Json("1")), save("deep", Json(documents.nested(200_000))), save("t", Json("2"))]
+    )
     first, deep, last = answers(calls)
     assert (first.status, last.status) == ("OK", "OK")
     assert (deep.status, deep.error["sqlstate"]) == ("INVALID", "54001")

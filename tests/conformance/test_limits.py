@@ -1,4 +1,4 @@
-"""Deadlines, foreign locks, a full queue, closing: each call ends by its own time, and nothing half done is told done."""
+"""Deadlines, foreign locks, a full queue, closing: each call ends in its own time, and nothing undone is told done."""
 
 import time
 

@@ -25,7 +25,9 @@ def test_written_by_one_read_by_another(adapters, db, writer_name, reader_name):
     assert found == as_jsonb(db.connection, texts.values())
     assert reader.ok("state.load", agent_id="é", session_id="native")["text"] == NATIVE["text"]
     assert set(reader.ok("state.list", agent_id="é")) == {*texts, "native"}
-    assert [row["session_id"] for row in reader.ok("state.search", contains=Native({"text": NATIVE["text"]}))] == ["native"]
+    assert [row["session_id"] for row in reader.ok("state.search", contains=Native({"text": NATIVE["text"]}))] == [
+        "native"
+    ]
     assert int(reader.ok("state.count")) == len(texts) + 1
     reader.ok("state.delete", agent_id="é", session_id="native")
     assert writer.load("é", "native") == "null"

@@ -132,7 +132,9 @@ def test_a_forked_child_is_told_and_can_open_anew(adapter, states):
 def test_a_killed_process_leaves_nothing_half_done(adapters, adapter_name, states):
     running = adapters.start(adapter_name)
     store = running.open(states.dsn)
-    store.submit_all([("state.save", {"agent_id": "a", "session_id": str(n), "state": Json('"whole"')}) for n in range(500)])
+    store.submit_all(
+        [("state.save", {"agent_id": "a", "session_id": str(n), "state": Json('"whole"')}) for n in range(500)]
+    )
     running.kill()
     assert set(states.states().values()) <= {'"whole"'}
 

@@ -53,11 +53,12 @@ def test_calls_after_all_idle_links_ended_see_no_error(adapter, states):
     warm(store)
     for turn in range(3):
         before = states.backends()
-        states.query(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        )
+        for pid, _ in before:
+            states.query("select pg_terminate_backend(%s)", [pid])
         wait_until(lambda: not before & states.backends())
-        calls = [save(f"s{turn} {n}", Json("1")) for n in range(60)] + [load(f"k{n}", agent="warm") for n in range(KEYS)]
+        calls = [save(f"s{turn} {n}", Json("1")) for n in range(60)] + [
+            load(f"k{n}", agent="warm") for n in range(KEYS)
+        ]
         results = [(answer.status, answer.result) for answer in answers(store.submit_all(calls))]
         assert results == [("OK", "null")] * 60 + [("OK", str(n)) for n in range(KEYS)]
     assert len(states.states()) == 180
@@ -141,7 +142,9 @@ def test_a_stalled_link_holds_nobody_past_the_deadline(adapter, states, proxied)
     ended = answers(saves, 10)
     assert {answer.status for answer in ended} <= {"DEADLINE", "UNKNOWN"}
     proxy.resume()
-    results = [answer.result for answer in answers(store.submit_all([load(f"k{n}", agent="warm") for n in range(KEYS)]))]
+    results = [
+        answer.result for answer in answers(store.submit_all([load(f"k{n}", agent="warm") for n in range(KEYS)]))
+    ]
     assert results == [str(n) for n in range(KEYS)]
     stored = states.states()
     assert not [n for n, answer in enumerate(ended) if answer.status == "DEADLINE" and f"s{n}" in stored]

@@ -2,11 +2,11 @@
 
     bench.py DSN [--rounds 5] [--seconds 1] [--tasks 1,64,256] [--uvloop]
 
-Saves of new sessions, saves over existing ones, and loads, each of 1 KiB states, neither side decoding the document. Both
+Saves of new sessions, saves over existing ones, and loads, of 1 KiB states; neither side decodes the document. Both
 sides have a table of the same shape; a round runs both in turn on freshly filled tables, who goes first alternates, and
 the ratio of a round is one figure. Prints JSON, in the form of the Go bench:
-{"machine": {…}, "rows": [{"workload", "callers", "floor", "statekeep_per_second": [min, median, max], "asyncpg_per_second": […],
-"ratio": […]}, …]}. A missed floor is reported, not an error.
+{"machine": {…}, "rows": [{"workload", "callers", "floor", "statekeep_per_second": [min, median, max],
+"asyncpg_per_second": […], "ratio": […]}, …]}. A missed floor is reported, not an error.
 """
 
 import argparse
@@ -80,7 +80,8 @@ class Asyncpg:
 async def fill(admin, table):
     await admin.execute(f"truncate {table}")
     await admin.execute(
-        f"insert into {table} (agent_id, session_id, state) select 'agent', 's' || n, $1::jsonb from generate_series(0, {FILLED - 1}) n",
+        f"insert into {table} (agent_id, session_id, state)"
+        f" select 'agent', 's' || n, $1::jsonb from generate_series(0, {FILLED - 1}) n",
         DOCUMENT,
     )
     await admin.execute(f"analyze {table}")

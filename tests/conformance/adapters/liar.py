@@ -1,6 +1,6 @@
 """An adapter of plain SQL, and one that lies.
 
-With `none` it is the reference: every operation is one statement of its own over psycopg, without StateKeep, so it shows
+With `none` it is the reference: every operation is one statement of its own over psycopg, without StateKeep; it shows
 that the suite asks only for what PostgreSQL and the operations' descriptions say. With the name of a lie it gives wrong
 answers of one kind; the suite must catch each.
 """
@@ -166,7 +166,7 @@ class Store:
                 return None
             raise invalid(f"{name} is missing")
         if isinstance(value, dict):
-            (form, inner), = value.items()
+            ((form, inner),) = value.items()
             value = json.dumps(inner) if form == "value" else inner
             if form.endswith("base64"):
                 try:
@@ -229,7 +229,9 @@ class Store:
         self.query(
             "insert into {table} as t values (%s, %s, %s, clock_timestamp(), clock_timestamp()) on conflict "
             "(agent_id, session_id) do update set state = excluded.state, updated_at = excluded.updated_at",
-            agent, session, state,
+            agent,
+            session,
+            state,
         )
         if self.lie == "denies" and self.calls % 16 == 5:
             raise Refused("UNAVAILABLE", "the server cannot be reached")
@@ -251,7 +253,10 @@ class Store:
         order = "asc" if self.lie == "oldest_first" else "desc"
         rows = self.query(
             "select session_id from {table} where agent_id = %s order by updated_at " + order + ", session_id "
-            "limit %s offset coalesce(%s, 0)", agent, limit, offset,
+            "limit %s offset coalesce(%s, 0)",
+            agent,
+            limit,
+            offset,
         )
         return json.dumps([row[0] for row in rows])
 
@@ -261,9 +266,11 @@ class Store:
     def state_search(self, contains, limit, offset):
         rows = self.query(
             "select to_json(t)::text from (select agent_id, session_id, to_char(updated_at at time zone 'UTC', "
-            "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at from {table} as u where state @> %s "
+            '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\') as updated_at from {table} as u where state @> %s '
             "order by u.updated_at desc, agent_id, session_id limit %s offset coalesce(%s, 0)) t",
-            contains, limit, offset,
+            contains,
+            limit,
+            offset,
         )
         return "[" + ",".join(row[0] for row in rows) + "]"
 

@@ -18,7 +18,7 @@ def argument(value):
     """
     if not isinstance(value, dict):
         return value
-    (form, inner), = value.items()
+    ((form, inner),) = value.items()
     if form == "value":
         return inner
     if form == "json":

@@ -34,7 +34,9 @@ class Database:
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
-        for (name,) in self.query("select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"):
+        for (name,) in self.query(
+            "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"
+        ):
             self.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
         self.execute("create schema public; grant all on schema public to public")
 

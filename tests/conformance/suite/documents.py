@@ -11,7 +11,11 @@ def nested(depth):
 
 def planes():
     """Characters of every Unicode plane, as themselves and escaped; without NUL, which jsonb refuses."""
-    points = [plane * 0x10000 + low for plane in range(17) for low in (0x20, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF)]
+    points = [
+        plane * 0x10000 + low
+        for plane in range(17)
+        for low in (0x20, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF)
+    ]
     text = "".join(map(chr, points))
     return [json.dumps({text: [text]}, ensure_ascii=escaped) for escaped in (False, True)]
 
@@ -20,14 +24,14 @@ def edges():
     """JSON texts that a careless engine, binding or decoder changes."""
     digits = "1234567890" * 40
     return {
-        "beyond 2^53": "[9007199254740993,-9007199254740993,9223372036854775807,18446744073709551615,-9223372036854775809]",
+        "beyond 2^53": "[9007199254740993,-9007199254740993,9223372036854775807,18446744073709551615]",
         "400 digits": f"[{digits},-{digits},{digits}.{digits},0.{digits}]",
         "zeros": "[0,-0,0.0,-0.0,0.10,1.000,1e0,100e-2]",
         "exponents": "[1e10,1E+10,1.5e-10,12345678901234567890e-25,1e300,1e-300]",
         "doubles": "[0.1,0.2,0.30000000000000004,1.7976931348623157e308,5e-324,2.2250738585072014e-308]",
         "controls": json.dumps("".join(map(chr, range(1, 0x20))) + "\x7f\u0080\u2028\u2029\ufeff"),
         "escapes": r'"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"',
-        "keys": '{"":1," ":2,"\\u0001":3,"a\\"b":4,"__proto__":5,"constructor":6,"json_class":"String","^o":7,"$ref":8}',
+        "keys": '{"":1," ":2,"\\u0001":3,"a\\"b":4,"__proto__":5,"json_class":"String","^o":7,"$ref":8}',
         "like a date": '["2024-05-15T15:00:00Z","NaN","Infinity","null","true","1"]',
         "depth 100": nested(100),
         "depth 900": nested(900),
@@ -63,5 +67,8 @@ def number(rng):
 
 
 def text(rng):
-    points = [rng.choice([rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000), rng.randrange(1, 128)]) for _ in range(rng.randrange(12))]
+    points = [
+        rng.choice([rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000), rng.randrange(1, 128)])
+        for _ in range(rng.randrange(12))
+    ]
     return json.dumps("".join(map(chr, points)), ensure_ascii=rng.random() < 0.5)

@@ -39,5 +39,7 @@ def parse(text):
 def as_jsonb(connection, texts):
     """What the server makes of JSON texts: the suite's definition of equal. One text per document, in order."""
     with connection.cursor() as cursor:
-        cursor.execute("select t::jsonb::text from unnest(%s::text[]) with ordinality as u(t, n) order by n", [list(texts)])
+        cursor.execute(
+            "select t::jsonb::text from unnest(%s::text[]) with ordinality as u(t, n) order by n", [list(texts)]
+        )
         return [row[0] for row in cursor.fetchall()]

@@ -91,7 +91,9 @@ class Ledger:
         stored = self.database.states(self.agent)
         for session, status in self.saves.items():
             if status == "OK":
-                assert stored.get(session) == self.document(session), f"{session} was acknowledged and is {stored.get(session)}"
+                assert stored.get(session) == self.document(session), (
+                    f"{session} was acknowledged and is {stored.get(session)}"
+                )
             elif status != "UNKNOWN":
                 assert session not in stored, f"{session} was told {status} and is there"
         assert not stored.keys() - self.saves.keys()

@@ -32,7 +32,7 @@ def argument(value):
     if isinstance(value, Number):
         return int(value)
     if isinstance(value, dict):
-        (form, inner), = value.items()
+        ((form, inner),) = value.items()
         if form == "value":
             return Native(inner)
         if form == "json":
