@@ -359,15 +359,16 @@ static void submit_start(keep_store *store, struct op *op, int deadline_ms)
         op_set_state(store, op, OP_QUEUED);
 }
 
-static void submit_refuse(keep_store *store, struct op *op, const char *name, const char *message)
+static void submit_refuse(keep_store *store, struct op *op, const char *name, const char *message,
+                          const char *sqlstate)
 {
     struct statement_spec nameless = {.name = name};
     struct statement statement = {.spec = &nameless};
     struct statement *known = op->statement;
     if (!known)
         op->statement = &statement;
-    op_finish_error(store, op, store->state == STORE_BROKEN ? store->fault_status : KEEP_INVALID,
-                    message, NULL, NULL);
+    op_finish_refused(store, op, store->state == STORE_BROKEN ? store->fault_status : KEEP_INVALID,
+                      message, sqlstate);
     op->statement = known;
 }
 
@@ -407,12 +408,14 @@ static keep_op submit_locked(keep_store *store, const char *name, const keep_tex
         return shared_ticket(KEEP_CLOSED);
     int index = catalog_find(name);
     const struct statement_spec *spec = index < 0 ? NULL : catalog_at(index);
-    const char *fault = NULL;
+    const char *fault = NULL, *sqlstate = NULL;
     if (store->state == STORE_BROKEN)
         fault = store->fault;
     else if (!spec)
         fault = "there is no such operation";
-    else if (!args_check(spec, &store->options, args, count, message, sizeof message))
+    else
+        sqlstate = args_refused(spec, &store->options, args, count, message, sizeof message);
+    if (sqlstate)
         fault = message;
     struct op *op = submit_take(store, spec ? &store->statements[index] : NULL, fault ? NULL : args,
                                 fault ? 0 : count, &why);
@@ -422,7 +425,7 @@ static keep_op submit_locked(keep_store *store, const char *name, const keep_tex
     }
     keep_op ticket = op_ticket(op);
     if (fault) {
-        submit_refuse(store, op, name, fault);
+        submit_refuse(store, op, name, fault, sqlstate);
     } else if (spec->engine) {
         submit_engine(store, op);
     } else {

@@ -46,6 +46,8 @@ static bool is_bool(keep_text text)
            (text.size == 5 && memcmp(text.data, "false", 5) == 0);
 }
 
+static const char HOLDS_NUL[] = "holds a NUL byte", NOT_UTF8[] = "is not valid UTF-8";
+
 /* What is wrong with one argument, as the end of a sentence that begins with its name; NULL when nothing is. */
 static const char *arg_fault(const struct arg_spec *arg, const struct options *options,
                              keep_text text)
@@ -63,23 +65,23 @@ static const char *arg_fault(const struct arg_spec *arg, const struct options *o
     if (arg->type == ARG_BYTES && !arg->list)
         return NULL;
     if (memchr(text.data, 0, text.size))
-        return "holds a NUL byte";
-    return utf8_valid(text.data, text.size) ? NULL : "is not valid UTF-8";
+        return HOLDS_NUL;
+    return utf8_valid(text.data, text.size) ? NULL : NOT_UTF8;
 }
 
-bool args_check(const struct statement_spec *spec, const struct options *options,
-                const keep_text *args, int count, char *message, size_t size)
+const char *args_refused(const struct statement_spec *spec, const struct options *options,
+                         const keep_text *args, int count, char *message, size_t size)
 {
     if (count != spec->arg_count) {
         snprintf(message, size, "takes %d arguments, not %d", spec->arg_count, count);
-        return false;
+        return "";
     }
     for (int i = 0; i < count; i++) {
         const char *fault = arg_fault(&spec->args[i], options, args[i]);
-        if (fault) {
-            snprintf(message, size, "%s %s", spec->args[i].name, fault);
-            return false;
-        }
+        if (!fault)
+            continue;
+        snprintf(message, size, "%s %s", spec->args[i].name, fault);
+        return fault == HOLDS_NUL || fault == NOT_UTF8 ? "22021" : "";
     }
-    return true;
+    return NULL;
 }

@@ -290,9 +290,9 @@ const struct form *statement_form(const keep_store *store, struct statement *sta
                                   enum form_kind kind);
 
 /* ---- args.c: whether arguments may travel */
-/* Writes why not into `message`. */
-bool args_check(const struct statement_spec *spec, const struct options *options,
-                const keep_text *args, int count, char *message, size_t size);
+/* NULL when they may; else writes why not into `message` and gives the SQLSTATE the server would ("" when it has none). */
+const char *args_refused(const struct statement_spec *spec, const struct options *options,
+                         const keep_text *args, int count, char *message, size_t size);
 
 /* ---- op.c */
 struct op *op_take(keep_store *store);
@@ -303,8 +303,8 @@ void op_set_state(keep_store *store, struct op *op, enum op_state state);
 void op_finish_ok(keep_store *store, struct op *op, const char *fixed);
 void op_finish_error(keep_store *store, struct op *op, keep_status status, const char *message,
                      const PGresult *failure, const char *reason);
-void op_finish_unreached(keep_store *store, struct op *op, const char *message,
-                         const char *sqlstate);
+void op_finish_refused(keep_store *store, struct op *op, keep_status status, const char *message,
+                       const char *sqlstate);
 void op_leave_batch(keep_store *store, struct op *op);
 void op_resume(keep_store *store, struct op *op);
 void op_requeue(keep_store *store, struct op *op);

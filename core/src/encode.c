@@ -14,7 +14,7 @@ static void put_int32(struct buffer *out, uint32_t value)
 
 static void put_int64(struct buffer *out, keep_text digits)
 {
-    char text[24] = ""; /* args_check() saw at most a sign and 19 digits, but for leading zeros */
+    char text[24] = ""; /* args_refused() saw at most a sign and 19 digits, but for leading zeros */
     size_t room = sizeof text - 2, skip = digits.size > room ? digits.size - room : 0;
     memcpy(text + 1, digits.data + skip, digits.size - skip);
     text[0] = skip && digits.data[0] == '-' ? '-' : ' ';

@@ -315,11 +315,10 @@ static void op_end_error(keep_store *store, struct op *op, keep_status status, c
     op_end(store, op, status);
 }
 
-/* No connection could be had. */
-void op_finish_unreached(keep_store *store, struct op *op, const char *message,
-                         const char *sqlstate)
+void op_finish_refused(keep_store *store, struct op *op, keep_status status, const char *message,
+                       const char *sqlstate)
 {
-    op_end_error(store, op, KEEP_UNAVAILABLE, message, *sqlstate ? sqlstate : NULL, NULL, NULL);
+    op_end_error(store, op, status, message, sqlstate && *sqlstate ? sqlstate : NULL, NULL, NULL);
 }
 
 void op_finish_error(keep_store *store, struct op *op, keep_status status, const char *message,

@@ -145,7 +145,7 @@ static void pool_expire(keep_store *store, bool patient)
                 op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
             if (patient && now_us - since_us < patience_us)
                 break;
-            op_finish_unreached(store, op, why, store->connect_sqlstate);
+            op_finish_refused(store, op, KEEP_UNAVAILABLE, why, store->connect_sqlstate);
         }
     }
 }
@@ -174,11 +174,15 @@ static void pool_read_refusal(keep_store *store, const char *message)
     store->connect_error[size] = '\0';
 }
 
-static bool pool_refusal_lasts(const char *sqlstate)
+/* Whether a server may still come up for calls that wait. One that was never reached and gives no word is taken to be a
+ * mistake in the connection string, and told at once; one that was there, or says why not now, may come back. */
+static bool pool_may_come_up(const keep_store *store)
 {
-    return strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0 ||
-           strncmp(sqlstate, "08P", 3) == 0 || strncmp(sqlstate, "42", 2) == 0 ||
-           strncmp(sqlstate, "22", 2) == 0;
+    static const char *const lasting[] = {"28", "3D", "42", "22"};
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (strncmp(store->connect_sqlstate, lasting[i], 2) == 0)
+            return false;
+    return store->connect_sqlstate[0] || store->stats.opened > 0;
 }
 
 void pool_connect_failed(keep_store *store, const char *message)
@@ -196,7 +200,7 @@ void pool_connect_failed(keep_store *store, const char *message)
     int64_t wait_us = (int64_t)store->connect_backoff_ms * 1000;
     store->retry_us = keep_io.now_us() + wait_us / 2 + keep_io.random() % wait_us;
     if (!pool_up(store))
-        pool_expire(store, !pool_refusal_lasts(store->connect_sqlstate));
+        pool_expire(store, pool_may_come_up(store));
     step_arm(store, store->retry_us);
 }
 

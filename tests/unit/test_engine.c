@@ -4,9 +4,12 @@
 #include "embedded.h"
 #include "statekeep.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -322,20 +325,47 @@ static void *interrupt(void *store)
     return NULL;
 }
 
+/* A server that takes the connection and never says a word. */
+static int listen_silently(char *silent, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 5) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    snprintf(silent, size, "hostaddr=127.0.0.1 port=%d", ntohs(address.sin_port));
+    return listener;
+}
+
 static void test_interrupt(void)
 {
-    keep_store *store = open_store("{\"hold\":true,\"connect_ms\":1000000}");
-    keep_store *nowhere;
-    CHECK(keep_open(&nowhere, "host=/nonexistent/directory", "{\"connect_ms\":1000000}") ==
-          KEEP_OK);
-    keep_op op = load(nowhere, "never");
+    char silent[64];
+    int listener = listen_silently(silent, sizeof silent);
+    keep_store *store;
+    CHECK(keep_open(&store, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
+    keep_op op = load(store, "never");
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, interrupt, nowhere) == 0);
-    CHECK(keep_wait(nowhere, op, 60000) == KEEP_PENDING);
+    CHECK(pthread_create(&thread, NULL, interrupt, store) == 0);
+    CHECK(keep_wait(store, op, 60000) == KEEP_PENDING);
     pthread_join(thread, NULL);
-    CHECK(keep_wait(nowhere, op, 1) == KEEP_PENDING);
-    keep_free(nowhere);
-    close_store(store);
+    CHECK(keep_wait(store, op, 1) == KEEP_PENDING);
+    keep_free(store);
+    close(listener);
+}
+
+static void test_no_server(void)
+{
+    char silent[64];
+    close(listen_silently(silent, sizeof silent)); /* nobody listens there any more */
+    keep_store *store;
+    CHECK(keep_open(&store, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
+    CHECK(finish(store, load(store, "refused")) == KEEP_UNAVAILABLE); /* at once */
+    keep_free(store);
+    int listener = listen_silently(silent, sizeof silent);
+    CHECK(keep_open(&store, silent, "{\"connect_ms\":50}") == KEEP_OK);
+    CHECK(finish(store, load(store, "silent")) == KEEP_UNAVAILABLE);
+    keep_free(store);
+    close(listener);
 }
 
 static void test_refused_openings(void)
@@ -412,6 +442,7 @@ int main(void)
     test_close();
     test_fork();
     test_interrupt();
+    test_no_server();
     test_refused_openings();
     test_bad_calls();
     close_store(store);
