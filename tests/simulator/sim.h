@@ -214,7 +214,6 @@ struct sight {
     char kind; /* 'l'oad, 'i' list, 'c'ount, 'd'elete */
     int key;   /* of a list: its agent */
     uint64_t order;
-    int64_t at_us;
     struct call *saw; /* of a load: whose document; NULL: none */
     char *text;       /* of a list and a count: the answer as JSON */
     bool ghost;       /* nobody listened */

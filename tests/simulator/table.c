@@ -92,8 +92,7 @@ static struct sight *sight_add(char kind, int key)
         world_fail("one history shows more than %d rows", SIGHTS);
     struct sight *sight = &sights[count++];
     free(sight->text);
-    *sight =
-        (struct sight){.kind = kind, .key = key, .order = ++world.order, .at_us = world.now_us};
+    *sight = (struct sight){.kind = kind, .key = key, .order = ++world.order};
     return sight;
 }
 
