@@ -330,6 +330,17 @@ static inline keep_op keep_state_delete(keep_store *store, keep_text agent_id,
     return keep_submit(store, "state.delete", args, 2, deadline_ms);
 }
 
+/* state.find: As state.load, with the state in an object: a stored JSON null differs from a
+ * session that has none.
+ *   agent_id    text+
+ *   session_id  text+
+ * Result: {state}, or null when there is none. */
+static inline keep_op keep_state_find(keep_store *store, keep_text agent_id, keep_text session_id,
+        int deadline_ms) {
+    const keep_text args[] = {agent_id, session_id};
+    return keep_submit(store, "state.find", args, 2, deadline_ms);
+}
+
 /* state.index: Makes the GIN index that state.search is quick with.
  * Result: null. */
 static inline keep_op keep_state_index(keep_store *store, int deadline_ms) {

@@ -153,9 +153,9 @@ func (s *Store[S]) Load(ctx context.Context, agentID, sessionID string) (*S, err
 	start := time.Now()
 	defer s.hooks.observe(loadDuration, start)
 	var document json.RawMessage
-	err := checkEncoding("state.load", agentID, sessionID)
+	err := checkEncoding("state.find", agentID, sessionID)
 	if err == nil {
-		document, err = s.store.Call(ctx, "state.load", agentID, sessionID)
+		document, err = s.store.Call(ctx, "state.find", agentID, sessionID)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("failed to load state: %w", cause(err))
@@ -164,6 +164,7 @@ func (s *Store[S]) Load(ctx context.Context, agentID, sessionID string) (*S, err
 		return nil, &notFound{agentID, sessionID}
 	}
 	state := new(S)
+	document = document[len(`{"state":`) : len(document)-len(`}`)] // decoded by itself, so that errors name its own fields
 	if err := json.Unmarshal(document, state); err != nil {
 		return nil, fmt.Errorf("failed to unmarshal state: %w", err)
 	}

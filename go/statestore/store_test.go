@@ -2,9 +2,11 @@ package statestore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,18 @@ func TestLoadNotFound(t *testing.T) {
 	wantError(t, err, "state not found for agent agent, session missing")
 	if !errors.Is(err, statekeep.ErrAbsent) {
 		t.Errorf("%v is not ErrAbsent", err)
+	}
+}
+
+func TestLoadStoredNull(t *testing.T) {
+	ctx := context.Background()
+	store := openTest(t)
+	_, err := store.store.Call(ctx, "state.save", "agent", "session", json.RawMessage("null"))
+	must(t, err)
+	state, err := store.Load(ctx, "agent", "session")
+	must(t, err)
+	if !reflect.DeepEqual(*state, AgentState{}) {
+		t.Errorf("loaded %+v, want the zero state", *state)
 	}
 }
 

@@ -32,6 +32,22 @@ cross join lateral (
 select t.state from {agent_states} as t
 where t.agent_id = $1::text and t.session_id = $2::text;
 
+-- op: state.find
+-- args: agent_id text+, session_id text+
+-- gives: maybe {state}
+-- batch: yes    key: agent_id, session_id    same key: any    resend: yes    writes: no
+-- As state.load, with the state in an object: a stored JSON null differs from a session that has none.
+select i.n, s.state
+from unnest($1::text[], $2::text[]) with ordinality as i(agent_id, session_id, n)
+cross join lateral (
+    select t.state from {agent_states} as t
+    where t.agent_id = i.agent_id and t.session_id = i.session_id
+    limit 1
+) as s;
+-- single: a lone load is a third quicker without the array's join
+select t.state from {agent_states} as t
+where t.agent_id = $1::text and t.session_id = $2::text;
+
 -- op: state.delete
 -- args: agent_id text+, session_id text+
 -- gives: none
