@@ -36,19 +36,34 @@ NEEDS_STATISTICS = {"state.search"}
 LARGE = 50_000
 
 
+def migrate(connection):
+    for op in SETUPS + EXTRAS:
+        connection.execute(op.text({}))
+
+
 @pytest.fixture
 def migrated(server, database):
     """A connection to a database where every set-up operation has run."""
     with psycopg.connect(server.dsn(database), autocommit=True) as connection:
-        for op in SETUPS + EXTRAS:
-            connection.execute(op.text({}))
+        migrate(connection)
         yield connection
 
 
-def fill(connection, rows):
-    for name, statement in ROWS.items():
-        connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(sql.Identifier(name)))
-        connection.execute(statement, (rows,))
+@pytest.fixture(scope="module")
+def stores(server):
+    """Connections to migrated databases by the state of their tables; the tests that share them only explain."""
+    connections = {}
+    for state in ("empty", "never analysed", "large"):
+        connections[state] = connection = server.connect(server.create_database())
+        migrate(connection)
+        for name, statement in ROWS.items():
+            connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(sql.Identifier(name)))
+            if state != "empty":
+                connection.execute(statement, (LARGE,))
+    connections["large"].execute("analyze")
+    yield connections
+    for connection in connections.values():
+        server.drop_database(connection.info.dbname)
 
 
 def plan(connection, op, mode):
@@ -98,8 +113,8 @@ def form_name(op):
 
 
 @pytest.mark.parametrize("op", FORMS, ids=form_name)
-def test_prepares_as_declared(migrated, op):
-    compiler.prepare(migrated, op, {})
+def test_prepares_as_declared(stores, op):
+    compiler.prepare(stores["empty"], op, {})
 
 
 @pytest.mark.parametrize("table", ['app.my"states', "Agent States", "agent-states", "ÄgentStates"])
@@ -117,21 +132,15 @@ def test_prepares_with_any_table_name(server, database, table):
     pytest.param(op, state, id=f"{form_name(op)}-{state}")
     for op in QUERIES if op.name not in READS_WHOLE_TABLE
     for state in ("empty", "never analysed", "large") if state == "large" or op.name not in NEEDS_STATISTICS])
-def test_never_reads_a_whole_table(migrated, op, state):
+def test_never_reads_a_whole_table(stores, op, state):
     modes = ["force_generic_plan", "force_custom_plan"]
     if op.name in NEEDS_STATISTICS:
         modes.remove("force_generic_plan")
-    if state != "empty":
-        fill(migrated, LARGE)
-    if state == "large":
-        migrated.execute("analyze")
     for mode in modes:
-        lines = plan(migrated, op, mode)
+        lines = plan(stores[state], op, mode)
         assert not [line for line in lines if "Seq Scan on" in line], "\n".join([mode, *lines])
 
 
-def test_the_newest_threads_are_found_by_the_index(migrated):
-    fill(migrated, LARGE)
-    migrated.execute("analyze")
-    lines = plan(migrated, OPS["checkpoint.list"], "force_generic_plan")
+def test_the_newest_threads_are_found_by_the_index(stores):
+    lines = plan(stores["large"], OPS["checkpoint.list"], "force_generic_plan")
     assert any("idx_agent_checkpoints_updated_at" in line for line in lines), "\n".join(lines)
