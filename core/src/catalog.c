@@ -94,12 +94,18 @@ static Oid parameter_type(const struct arg_spec *arg, bool array)
     return types[arg->list ? ARG_JSON : arg->type][array];
 }
 
-/* The name says the text (through a pooler, another process's equal name must mean equal SQL). */
-static void form_name(struct form *form)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *c = form->sql; *c; c++)
+    for (const char *c = text; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    return hash * 0x100000001b3u;
+}
+
+/* The name says the text (through a pooler, another process's equal name must mean equal SQL), and whose it is: each
+ * operation prepares its own, though two may have the same text. */
+static void form_name(struct form *form, const char *operation)
+{
+    uint64_t hash = hash_text(hash_text(0xcbf29ce484222325u, operation), form->sql);
     snprintf(form->name, sizeof form->name, "sk_%016llx", (unsigned long long)hash);
 }
 
@@ -112,7 +118,7 @@ const struct form *statement_form(const keep_store *store, struct statement *sta
     form->sql = catalog_sql(store, statement->spec, kind);
     if (!form->sql)
         return NULL;
-    form_name(form);
+    form_name(form, statement->spec->name);
     form->array = kind == FORM_MANY && statement->spec->batch;
     for (int i = 0; i < statement->spec->arg_count; i++)
         form->types[i] = parameter_type(&statement->spec->args[i], form->array);
