@@ -86,7 +86,8 @@ static const char *fill(struct call *call, keep_text *args, int *count, char *te
         args[2] = text_of(limits[random_between(0, 5)]);
     }
     *count = counts[call->kind];
-    return names[call->kind];
+    call->find = call->kind == CALL_LOAD && random_chance(300);
+    return call->find ? "state.find" : names[call->kind];
 }
 
 static enum call_kind draw_kind(void)
@@ -377,6 +378,11 @@ static void look_at_statistics(void)
         world_fail("%lld calls were submitted and finished; the statistics say: %s", calls, json);
     if (statistic(json, "\"held\":") != 1 || statistic(json, "\"held_bytes\":") != 0)
         world_fail("with every ticket released calls are held: %s", json);
+    bool named = strstr(json, "\"prepared\":true"), set = strstr(json, "\"startup_settings\":true");
+    if (!world.knobs.pooler && (!named || !set))
+        world_fail(
+            "the server takes prepared statements and settings, and the store does without: %s",
+            json);
     keep_release(host.store, ticket);
 }
 

@@ -285,19 +285,30 @@ static struct sight *sight_of_text(const struct call *call, char kind)
     wrong(call, "the server did not answer that to this call");
 }
 
+/* The document of a load's answer; state.find gives it in an object. */
+static char *loaded_document(const struct call *call)
+{
+    static const char before[] = "{\"state\":";
+    size_t skip = call->find ? strlen(before) : 0, size = strlen(call->answer);
+    if (call->find && (strncmp(call->answer, before, skip) != 0 || call->answer[size - 1] != '}'))
+        wrong(call, "its document is not in an object");
+    return strndup(call->answer + skip, size - skip - call->find);
+}
+
 /* NULL for a load that found nothing: which sight that was only hindsight tells. */
 static struct sight *sight_of_load(const struct call *call)
 {
     int number = -1;
     if (strcmp(call->answer, "null") == 0)
         return NULL;
-    if (sscanf(call->answer, "{\"x\": %d, ", &number) != 1 || number < 0 || number >= sight_count())
+    char *document = loaded_document(call);
+    if (sscanf(document, "{\"x\": %d, ", &number) != 1 || number < 0 || number >= sight_count())
         wrong(call, "that was never stored");
     struct sight *sight = sight_at(number);
-    const char *rest = strstr(call->answer, ", ") + 2;
-    if (sight->kind != 'l' || sight->key != call->key || !sight->saw ||
-        strcmp(rest, sight->saw->document + 1) != 0 || sight->order < call->submitted ||
-        sight->used)
+    bool stored = sight->kind == 'l' && sight->key == call->key && sight->saw &&
+                  strcmp(strstr(document, ", ") + 2, sight->saw->document + 1) == 0;
+    free(document);
+    if (!stored || sight->order < call->submitted || sight->used)
         wrong(call, "that is the answer to another call");
     return sight;
 }

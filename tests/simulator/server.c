@@ -255,8 +255,8 @@ static PGresult *query_rows(const struct command *query)
 {
     const char *name = query->spec->name;
     PGresult *rows;
-    if (strcmp(name, "state.load") == 0 || strcmp(name, "state.list") == 0) {
-        bool load = strcmp(name, "state.load") == 0;
+    bool load = strcmp(name, "state.load") == 0 || strcmp(name, "state.find") == 0;
+    if (load || strcmp(name, "state.list") == 0) {
         rows = result_new(PGRES_TUPLES_OK, query->array ? 2 : 1);
         result_column(rows, 0, "n", 20);
         result_column(rows, query->array, load ? "state" : "session_id", load ? 3802 : 25);

@@ -235,6 +235,7 @@ struct call {
     keep_op ticket;
     bool shared;                  /* a ticket without a slot */
     bool at_once;                 /* finished when keep_submit() came back */
+    bool find;                    /* a load by state.find: the document comes in an object */
     bool faulty;                  /* the server or the engine must refuse it */
     bool cancelled;               /* by the host */
     bool awaited;                 /* its ticket was given to keep_wait() */
