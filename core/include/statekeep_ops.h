@@ -96,6 +96,16 @@ static inline keep_op keep_checkpoint_delete_expired(keep_store *store, keep_tex
     return keep_submit(store, "checkpoint.delete_expired", args, 2, deadline_ms);
 }
 
+/* checkpoint.find: As checkpoint.load, with the state in an object: a stored JSON null differs
+ * from a thread that has none.
+ *   thread_id  text
+ * Result: {state}, or null when there is none. */
+static inline keep_op keep_checkpoint_find(keep_store *store, keep_text thread_id,
+        int deadline_ms) {
+    const keep_text args[] = {thread_id};
+    return keep_submit(store, "checkpoint.find", args, 1, deadline_ms);
+}
+
 /* checkpoint.list: The threads, most recently saved first; all of them without a limit. With a
  * prefix only those whose id begins with it, for which the whole table may have to be read.
  *   limit   int?

@@ -30,6 +30,19 @@ cross join lateral (
 -- single: a lone load is a third quicker without the array's join
 select t.state from {agent_checkpoints} as t where t.thread_id = $1::text;
 
+-- op: checkpoint.find
+-- args: thread_id text
+-- gives: maybe {state}
+-- batch: yes    key: thread_id    same key: any    resend: yes    writes: no
+-- As checkpoint.load, with the state in an object: a stored JSON null differs from a thread that has none.
+select i.n, s.state
+from unnest($1::text[]) with ordinality as i(thread_id, n)
+cross join lateral (
+    select t.state from {agent_checkpoints} as t where t.thread_id = i.thread_id limit 1
+) as s;
+-- single: a lone load is a third quicker without the array's join
+select t.state from {agent_checkpoints} as t where t.thread_id = $1::text;
+
 -- op: checkpoint.load_many
 -- args: thread_ids text[]
 -- gives: many {thread_id, state}
