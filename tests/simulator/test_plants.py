@@ -147,6 +147,11 @@ PLANTS = {
         'return !severity || strcmp(severity, "ERROR") != 0;',
         'return severity && strcmp(severity, "ERROR") != 0;',
     ),
+    "two operations prepare one name": Plant(
+        "catalog.c",
+        "hash_text(hash_text(0xcbf29ce484222325u, operation), form->sql)",
+        "hash_text(0xcbf29ce484222325u, form->sql)",
+    ),
     "closing turns at full speed": Plant(
         "api.c",
         "store->watched && store->done.count > done)",
