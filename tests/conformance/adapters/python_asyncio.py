@@ -1,8 +1,7 @@
-"""The adapter of the Python package under asyncio: one task for each call; on uvloop with STATEKEEP_UVLOOP=1."""
+"""The adapter of the Python package under asyncio: one task for each call; on uvloop with --uvloop."""
 
 import asyncio
 import json
-import os
 import sys
 
 import python_calls
@@ -84,7 +83,7 @@ async def status(future):
     return "OK"
 
 
-if os.environ.get("STATEKEEP_UVLOOP"):
+if "--uvloop" in sys.argv:
     import uvloop
 
     uvloop.install()

@@ -10,7 +10,7 @@ ADAPTERS = pathlib.Path(__file__).parent.parent / "adapters"
 ROOT = ADAPTERS.parent.parent.parent
 BUILD = ROOT / "build" / "conformance"
 
-BINDINGS = ["c", "python_asyncio", "python_sync", "ruby_threads", "ruby_fibers", "go"]
+BINDINGS = ["c", "python_asyncio", "python_uvloop", "python_sync", "ruby_threads", "ruby_fibers", "go"]
 
 
 def selected():
@@ -52,6 +52,8 @@ def command(name):
         return build_c()
     if name == "go":
         return build_go()
+    if name == "python_uvloop":
+        return [*command("python_asyncio"), "--uvloop"]
     if name.startswith("python"):
         return [sys.executable, str(ADAPTERS / f"{name}.py")]
     if name.startswith("ruby"):
