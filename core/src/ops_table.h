@@ -57,7 +57,6 @@ static const struct sql_piece acp_setup_sql[] = {
      "        return;\n"
      "    end if;\n"
      "    perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));\n"
-     "    missing := array(select u.name from unnest(missing) as u(name) where to_regclass(u.name) is null);\n"
      "    if ", NULL},
     {PIECE_LITERAL, "acp_runs", NULL},
     {PIECE_TEXT, " = any (missing) then\n"
@@ -113,7 +112,11 @@ static const struct sql_piece acp_setup_sql[] = {
     {PIECE_LITERAL, "acp_events", NULL},
     {PIECE_TEXT, ", 'run_id')) as w(name, indexed)\n"
      "        join pg_class as c on c.oid = to_regclass(w.name)\n"
-     "        where w.name = any (missing)\n"
+     "        where w.name = any (missing) and not exists (\n"
+     "            select from pg_index as x\n"
+     "            join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n"
+     "            where x.indrelid = c.oid and a.attname = w.indexed\n"
+     "        )\n"
      "    loop\n"
      "        execute format('create index %s on %s (%I)',\n"
      "            case when octet_length(added.relname) <= 46 then format('%I', added.relname || '_' || added.indexed || '_index') end,\n"

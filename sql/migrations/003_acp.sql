@@ -19,7 +19,6 @@ begin
         return;
     end if;
     perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));
-    missing := array(select u.name from unnest(missing) as u(name) where to_regclass(u.name) is null);
     if {acp_runs:literal} = any (missing) then
         create table if not exists {acp_runs} (
             run_id text primary key,
@@ -52,13 +51,18 @@ begin
             created_at timestamp without time zone
         );
     end if;
-    -- Sequel's names of indexes, <table>_<column>_index; the server chooses where that would be too long.
+    -- Whoever waited for the lock may have found a table missing that is there by now, with its indexes. Their names are
+    -- Sequel's, <table>_<column>_index; the server chooses where that would be too long.
     for added in
         select c.relname, w.name, w.indexed
         from (values ({acp_runs:literal}, 'agent_name'), ({acp_runs:literal}, 'session_id'),
             ({acp_events:literal}, 'run_id')) as w(name, indexed)
         join pg_class as c on c.oid = to_regclass(w.name)
-        where w.name = any (missing)
+        where w.name = any (missing) and not exists (
+            select from pg_index as x
+            join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
+            where x.indrelid = c.oid and a.attname = w.indexed
+        )
     loop
         execute format('create index %s on %s (%I)',
             case when octet_length(added.relname) <= 46 then format('%I', added.relname || '_' || added.indexed || '_index') end,

@@ -1,0 +1,137 @@
+# frozen_string_literal: true
+
+require "json"
+
+module StateKeep
+  module SimpleAcp
+    # Models as JSON text and back, the same text as the models' own to_json and the same models as their from_hash, without
+    # the two things that cost most there: the attributes of a class are collected once, and times are read by their digits.
+    # A class that writes itself in a way of its own is asked to.
+    module Documents
+      Models = ::SimpleAcp::Models
+
+      # A time as the models write it.
+      WRITTEN = /\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ\z/
+      private_constant :WRITTEN
+
+      @attributes = {}.compare_by_identity
+
+      module_function
+
+      # @param value [Object] a model, an Array of them, or any value that has a to_json
+      # @return [String] its JSON
+      def text(value)
+        case value
+        when Models::Base then JSON.generate(plain(value))
+        when Array then JSON.generate(value.map { |item| item.is_a?(Models::Base) ? plain(item) : item })
+        else value.to_json
+        end
+      end
+
+      # @param text [String] the engine's result
+      def parse(text)
+        JSON.parse(text, max_nesting: false)
+      end
+
+      # @param fields [Hash] a row of acp_runs
+      # @return [SimpleAcp::Models::Run]
+      def run(fields, clock)
+        run = Models::Run.new(run_id: fields["run_id"], agent_name: fields["agent_name"],
+                              session_id: fields["session_id"], status: fields["status"])
+        error = fields["error"]
+        overwrite(run, output: messages(fields["output"]), error: error && Models::Error.from_hash(error),
+                       await_request: Models::AwaitRequest.from_hash(with_message(fields["await_request"])),
+                       created_at: clock.time(fields["created_at"]), finished_at: clock.time(fields["finished_at"]))
+      end
+
+      # @param fields [Hash] a row of acp_sessions
+      # @return [SimpleAcp::Models::Session]
+      def session(fields)
+        overwrite(Models::Session.new(id: fields["id"]), history: messages(fields["history"]), state: fields["state"])
+      end
+
+      # @param data [Hash] an event's JSON
+      # @return [SimpleAcp::Models::Event]
+      def event(data)
+        raise TypeError, "the event has no data" if data.nil?
+
+        with_run(data["run"])
+        Models::Events.from_hash(with_message(with_message(data), "await_request"))
+      end
+
+      def messages(items)
+        (items || []).map { |item| Models::Message.from_hash(with_times(item, "created_at", "completed_at")) }
+      end
+      private_class_method :messages
+
+      # What the constructors fill in by themselves must not stand in for what is NULL in the table.
+      def overwrite(model, **values)
+        values.each { |name, value| model.instance_variable_set(:"@#{name}", value) }
+        model
+      end
+      private_class_method :overwrite
+
+      def with_run(run)
+        return unless run.is_a?(Hash)
+
+        with_times(run, "created_at", "finished_at")
+        run["output"]&.each { |message| with_times(message, "created_at", "completed_at") }
+        with_message(run["await_request"])
+      end
+      private_class_method :with_run
+
+      # The message in a Hash, or in the Hash under `name` in it.
+      def with_message(hash, name = nil)
+        holder = name && hash.is_a?(Hash) ? hash[name] : hash
+        with_times(holder["message"], "created_at", "completed_at") if holder.is_a?(Hash)
+        hash
+      end
+      private_class_method :with_message
+
+      # Puts Times in place of their texts, where those are as the models write them; others are left to the models.
+      def with_times(hash, *names)
+        return hash unless hash.is_a?(Hash)
+
+        names.each do |name|
+          value = hash[name]
+          next unless value.is_a?(String) && WRITTEN.match?(value)
+
+          hash[name] = Time.utc(value[0, 4].to_i, value[5, 2].to_i, value[8, 2].to_i, value[11, 2].to_i,
+                                value[14, 2].to_i, value[17, 2].to_i)
+        end
+        hash
+      end
+      private_class_method :with_times
+
+      def plain(model)
+        names = @attributes[model.class] ||= attributes(model.class)
+        return model.to_h if names.empty?
+
+        names.each_with_object({}) do |(name, key), hash|
+          value = model.public_send(name)
+          hash[key] = nested(value) unless value.nil?
+        end
+      end
+      private_class_method :plain
+
+      def nested(value)
+        case value
+        when String then value
+        when Models::Base then plain(value)
+        when Array then value.map { |item| nested(item) }
+        when Hash then value.transform_values { |item| nested(item) }
+        when Time then value.getutc.strftime("%Y-%m-%dT%H:%M:%SZ")
+        else value
+        end
+      end
+      private_class_method :nested
+
+      # The readers of a class and their names in JSON; none for a class that makes its Hash itself.
+      def attributes(model)
+        own = %i[to_h to_json].any? { |name| !model.instance_method(name).owner.equal?(Models::Base) }
+        own ? {} : model.attributes.keys.to_h { |name| [name, name.name] }
+      end
+      private_class_method :attributes
+    end
+  end
+end
