@@ -58,7 +58,7 @@ order by i.n;
 -- op: checkpoint.delete
 -- args: thread_id text
 -- gives: none
--- batch: yes    key: thread_id    same key: any    resend: yes    writes: yes
+-- batch: yes    key: thread_id    same key: any    resend: no    writes: yes
 -- Deletes the state of a thread; no error when it has none.
 with locked as materialized (
     select s.thread_id
@@ -85,7 +85,7 @@ limit $1::bigint offset coalesce($2::bigint, 0);
 -- op: checkpoint.copy
 -- args: from_id text, to_id text
 -- gives: one thread_id
--- batch: no    key: to_id    same key: serial    resend: yes    writes: yes
+-- batch: no    key: to_id    same key: serial    resend: no    writes: yes
 -- fails: ABSENT the thread to copy has no state
 -- Copies the state of a thread to another one, in place of what that had; gives the other one's id.
 insert into {agent_checkpoints} as t (thread_id, state, created_at, updated_at)

@@ -51,7 +51,7 @@ where t.agent_id = $1::text and t.session_id = $2::text;
 -- op: state.delete
 -- args: agent_id text+, session_id text+
 -- gives: none
--- batch: yes    key: agent_id, session_id    same key: any    resend: yes    writes: yes
+-- batch: yes    key: agent_id, session_id    same key: any    resend: no    writes: yes
 -- Deletes the state of a session; no error when it has none.
 with locked as materialized (
     select s.ctid as row
