@@ -14,7 +14,7 @@ demo:
 	scripts/bootstrap.sh && scripts/build.sh >build/build.log && scripts/env.sh python examples/demo.py
 
 bench:
-	scripts/bootstrap.sh && scripts/build.sh >build/build.log && scripts/env.sh python tests/bench/run.py
+	scripts/bootstrap.sh && scripts/build.sh >build/build.log && scripts/env.sh python tests/bench/run.py && scripts/env.sh python tests/bench/embedded.py
 
 clean:
 	rm -rf build
