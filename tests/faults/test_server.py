@@ -35,7 +35,7 @@ def test_a_server_that_is_down_is_named_within_its_time(adapter, mortal, mortal_
     store = adapter.open(mortal_states.dsn, connect_ms=700)
     begun = time.monotonic()
     ended = answers(store.submit_all([save("s", Json("1")), load("s"), ("admin.ping", {})]))
-    assert 0.3 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5
     assert {answer.status for answer in ended} == {"UNAVAILABLE"}
     assert {answer.error["retry"] for answer in ended} == {True}
     assert all(str(mortal.root) in answer.error["message"] for answer in ended)
@@ -48,9 +48,10 @@ def test_a_server_that_is_down_is_named_within_its_time(adapter, mortal, mortal_
     store.close()
 
 
-def test_calls_wait_for_a_server_that_is_about_to_start(adapter, mortal, mortal_states):
-    mortal.stop()
+def test_calls_wait_for_a_server_that_was_there_and_comes_back(adapter, mortal, mortal_states):
     store = adapter.open(mortal_states.dsn, connect_ms=20000)
+    store.ok("admin.ping")
+    mortal.stop()
     calls = store.submit_all([save(f"s{n}", Json("1")) for n in range(100)])
     time.sleep(0.3)
     assert not any(call.done() for call in calls)
@@ -64,6 +65,17 @@ def narrow():
     """A server for five clients."""
     with Server(max_connections=5, superuser_reserved_connections=0) as server:
         yield server
+
+
+def test_a_server_that_stays_away_is_given_up_after_the_time_to_connect(adapter, mortal, mortal_states):
+    store = adapter.open(mortal_states.dsn, connect_ms=700)
+    store.ok("admin.ping")
+    mortal.stop()
+    begun = time.monotonic()
+    ended = answers(store.submit_all([save("s", Json("1")), load("s")]))
+    assert 0.3 < time.monotonic() - begun < 5
+    assert {answer.status for answer in ended} == {"UNAVAILABLE"}
+    store.close()
 
 
 def test_a_server_without_room_for_us(adapter, narrow):
