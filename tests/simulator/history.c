@@ -67,9 +67,9 @@ static const char *bad_call(keep_text *args, int *count)
 
 static const char *fill(struct call *call, keep_text *args, int *count, char *text)
 {
-    static const char *const names[] = {"state.save", "state.load",  "state.delete",
-                                        "state.list", "state.count", "admin.ping"};
-    static const int counts[] = {3, 2, 2, 3, 0, 0};
+    static const char *const names[] = {"state.save",  "state.load", "state.delete", "state.list",
+                                        "state.count", "admin.ping", "state.setup"};
+    static const int counts[] = {3, 2, 2, 3, 0, 0, 0};
     static const char *const limits[] = {NULL, NULL, "0", "1", "3", "+2"};
     const char *agent = "", *session = "";
     if (call->kind == CALL_BAD)
@@ -92,7 +92,7 @@ static const char *fill(struct call *call, keep_text *args, int *count, char *te
 
 static enum call_kind draw_kind(void)
 {
-    static const int chances[] = {450, 300, 100, 60, 20, 40, 30};
+    static const int chances[] = {445, 300, 100, 60, 20, 30, 15, 30};
     int64_t at = random_between(0, 999);
     int kind = 0;
     while (at >= chances[kind])
@@ -390,16 +390,14 @@ static void look_at_statistics(void)
  * succeeds. */
 static void must_serve(void)
 {
-    static const enum call_kind kinds[] = {CALL_SAVE, CALL_LOAD,  CALL_DELETE,
-                                           CALL_LIST, CALL_COUNT, CALL_PING};
     for (int64_t until_us = world.now_us + HEALTHY_US; world.now_us < until_us;) {
         sleep_until(until_us);
         poll_once();
     }
     release_all();
     host.faulty = 0;
-    for (int i = 0; i < 6; i++) {
-        struct call *call = submit(kinds[i], -1);
+    for (enum call_kind kind = CALL_SAVE; kind < CALL_BAD; kind++) {
+        struct call *call = submit(kind, -1);
         settle();
         if (call->status != KEEP_OK && call->status != KEEP_FULL)
             world_fail("call %d ends as %s on a server that has been healthy for seconds: %s",

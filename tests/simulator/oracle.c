@@ -76,7 +76,7 @@ struct call *oracle_pending_at(int index)
 
 bool call_writes(const struct call *call)
 {
-    return call->kind == CALL_SAVE || call->kind == CALL_DELETE;
+    return call->kind == CALL_SAVE || call->kind == CALL_DELETE || call->kind == CALL_SETUP;
 }
 
 /* A younger save of the same key that was committed: it told the elder one's success. */
@@ -204,8 +204,8 @@ int oracle_submitted(keep_store *store, struct call *call, keep_op ticket)
 
 static noreturn void wrong(const struct call *call, const char *why)
 {
-    static const char *const kinds[] = {"save",  "load", "delete",  "list",
-                                        "count", "ping", "bad call"};
+    static const char *const kinds[] = {"save",  "load", "delete", "list",
+                                        "count", "ping", "set-up", "bad call"};
     world_fail("call %d, a %s of key %d, ends as %s: %s; its answer is %s", call->number,
                kinds[call->kind], call->key, keep_status_name(call->status), why, call->answer);
 }
@@ -330,7 +330,7 @@ static void look_at_answer(struct call *call)
     default:
         break;
     }
-    bool plain = call->kind == CALL_SAVE || call->kind == CALL_DELETE || call->kind == CALL_PING;
+    bool plain = call_writes(call) || call->kind == CALL_PING;
     if (plain && strcmp(call->answer, "null") != 0)
         wrong(call, "it gives nothing");
     if (call->sight)

@@ -386,6 +386,8 @@ static void commit(struct session *session, struct answer *answer)
     struct command *query = answer->query;
     bool save = query && strcmp(query->spec->name, "state.save") == 0;
     bool delete = query && strcmp(query->spec->name, "state.delete") == 0;
+    if (query && strcmp(query->spec->name, "state.setup") == 0)
+        table_setup(!session->link);
     for (int i = 0; (save || delete) && i < query->count; i++)
         (save ? table_save : table_delete)(&query->items[i], !session->link);
 }

@@ -200,6 +200,7 @@ void table_unlock_all(void);
 /* A committed item; `ghost`: the client no longer listens. */
 void table_save(const struct item *item, bool ghost);
 void table_delete(const struct item *item, bool ghost);
+void table_setup(bool ghost);
 /* Rows of the item; with a `number` (from 1) they begin with it. */
 void table_load(PGresult *rows, int number, const struct item *item);
 void table_list(PGresult *rows, int number, const struct item *item);
@@ -211,12 +212,12 @@ bool table_ghost_touched(int key);
 
 /* What the table showed to one item of a statement. */
 struct sight {
-    char kind; /* 'l'oad, 'i' list, 'c'ount, 'd'elete */
+    char kind; /* 'l'oad, 'i' list, 'c'ount, 'd'elete, 's'et-up */
     int key;   /* of a list: its agent */
     uint64_t order;
     struct call *saw; /* of a load: whose document; NULL: none */
     char *text;       /* of a list and a count: the answer as JSON */
-    bool ghost;       /* nobody listened */
+    bool ghost;       /* a delete or a set-up for which nobody listened */
     bool used;        /* some call was given it */
 };
 int sight_count(void);
@@ -227,7 +228,16 @@ struct limits {
     int connections, queue, batch;
     int64_t queue_bytes, batch_bytes;
 };
-enum call_kind { CALL_SAVE, CALL_LOAD, CALL_DELETE, CALL_LIST, CALL_COUNT, CALL_PING, CALL_BAD };
+enum call_kind {
+    CALL_SAVE,
+    CALL_LOAD,
+    CALL_DELETE,
+    CALL_LIST,
+    CALL_COUNT,
+    CALL_PING,
+    CALL_SETUP,
+    CALL_BAD
+};
 struct call {
     enum call_kind kind;
     int number; /* from 1, in order of submission; a saved document carries it */

@@ -137,6 +137,12 @@ void table_delete(const struct item *item, bool ghost)
     world_trace("key %d is deleted%s", item->key, ghost ? " by a ghost" : "");
 }
 
+void table_setup(bool ghost)
+{
+    sight_add('s', -1)->ghost = ghost;
+    world_trace("the table is set up%s", ghost ? " by a ghost" : "");
+}
+
 void table_load(PGresult *result, int number, const struct item *item)
 {
     struct call *call = rows[item->key].call;

@@ -84,31 +84,36 @@ static void load_saw_rightly(const struct call *load)
     world_fail("the load %d %s %d", load->number, why, other);
 }
 
-/* Each committed delete must be some caller's, and each caller's must have been committed. */
-static void delete_happened(const struct call *call)
+/* What carries no document is known by its kind and key only: each that was committed must be some caller's, and each
+ * caller's must have been committed. */
+static char anonymous_kind(const struct call *call)
+{
+    return call->kind == CALL_DELETE ? 'd' : call->kind == CALL_SETUP ? 's' : '\0';
+}
+
+static void anonymous_happened(const struct call *call)
 {
     for (int i = 0; i < sight_count(); i++) {
         const struct sight *sight = sight_at(i);
-        if (sight->kind == 'd' && sight->key == call->key && sight->order > call->submitted &&
-            sight->order < call->done)
+        if (sight->kind == anonymous_kind(call) && sight->key == call->key &&
+            sight->order > call->submitted && sight->order < call->done)
             return;
     }
-    world_fail("the delete %d of key %d is told OK and was never committed", call->number,
-               call->key);
+    world_fail("call %d is told OK and was never committed", call->number);
 }
 
-static void delete_was_asked(const struct sight *sight)
+static void anonymous_was_asked(const struct sight *sight)
 {
     for (int number = 1; number <= oracle_count(); number++) {
         const struct call *call = oracle_call(number);
         bool in_time = sight->order > call->submitted &&
                        (sight->order < call->done || call->status != KEEP_OK);
-        if (call->kind == CALL_DELETE && call->key == sight->key && may_have_happened(call) &&
-            (in_time || sight->ghost))
+        if (anonymous_kind(call) == sight->kind && call->key == sight->key &&
+            may_have_happened(call) && (in_time || sight->ghost))
             return;
     }
-    world_fail("key %d was deleted, and every call that asked for it was told otherwise",
-               sight->key);
+    world_fail("a %s of key %d was committed, and every call that asked for it was told otherwise",
+               sight->kind == 'd' ? "delete" : "set-up", sight->key);
 }
 
 /* The youngest write that was told OK decides what is stored, unless a younger one was left in doubt. */
@@ -141,11 +146,10 @@ void verdict(void)
         world_fail("call %d never ended", oracle_pending_at(0)->number);
     for (int number = 1; number <= oracle_count(); number++) {
         const struct call *call = oracle_call(number);
-        if (call->status != KEEP_OK || call->key < 0 || call->kind == CALL_LIST)
-            continue;
-        if (call->kind == CALL_DELETE)
-            delete_happened(call);
-        if (table_ghost_touched(call->key))
+        if (call->status == KEEP_OK && anonymous_kind(call))
+            anonymous_happened(call);
+        if (call->status != KEEP_OK || call->key < 0 || call->kind == CALL_LIST ||
+            table_ghost_touched(call->key))
             continue;
         if (call->kind == CALL_SAVE)
             superseded_rightly(call);
@@ -153,8 +157,8 @@ void verdict(void)
             load_saw_rightly(call);
     }
     for (int i = 0; i < sight_count(); i++)
-        if (sight_at(i)->kind == 'd')
-            delete_was_asked(sight_at(i));
+        if (sight_at(i)->kind == 'd' || sight_at(i)->kind == 's')
+            anonymous_was_asked(sight_at(i));
     for (int key = 0; key < KEYS; key++)
         if (!table_ghost_touched(key))
             row_is_right(key);
