@@ -210,7 +210,8 @@ async fn a_timed_out_save_behind_a_lock_blocks_nobody_and_never_comes() {
     let mut other = client().await;
     let lock = other.transaction().await.unwrap();
     lock.execute(&format!("select from {table} where thread_id = 't' for update"), &[]).await.unwrap();
-    let save = checkpointer.save_state(&thread, &sample_state());
+    let state = sample_state();
+    let save = checkpointer.save_state(&thread, &state);
     assert!(tokio::time::timeout(Duration::from_millis(400), save).await.is_err());
     let begun = Instant::now();
     checkpointer.save_state(&"other".to_owned(), &sample_state()).await.unwrap();
