@@ -203,6 +203,17 @@ static inline keep_op keep_event_add(keep_store *store, keep_text run_id, keep_t
     return keep_submit(store, "event.add", args, 4, deadline_ms);
 }
 
+/* event.data: As event.list, but only the events' documents: a third less work for the server.
+ *   run_id  text
+ *   limit   int?
+ *   offset  int?
+ * Result: an array of data. */
+static inline keep_op keep_event_data(keep_store *store, keep_text run_id, keep_text limit,
+        keep_text offset, int deadline_ms) {
+    const keep_text args[] = {run_id, limit, offset};
+    return keep_submit(store, "event.data", args, 3, deadline_ms);
+}
+
 /* event.list: The events of a run by time, events of the same time in the order they were
  * added: pages repeat and skip nothing. A document that is no JSON is INVALID.
  *   run_id  text

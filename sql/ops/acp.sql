@@ -256,6 +256,21 @@ cross join lateral (
 ) as e
 order by i.n, e.created_at, e.id;
 
+-- op: event.data
+-- args: run_id text, limit int?, offset int?
+-- gives: many data
+-- batch: yes    key: run_id    same key: any    resend: yes    writes: no
+-- As event.list, but only the events' documents: a third less work for the server.
+select i.n, e.data::json as data
+from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as i(run_id, "limit", "offset", n)
+cross join lateral (
+    select t.id, t.data, t.created_at from {acp_events} as t
+    where t.run_id = i.run_id
+    order by t.created_at, t.id
+    limit i."limit" offset coalesce(i."offset", 0)
+) as e
+order by i.n, e.created_at, e.id;
+
 -- op: acp.clear
 -- args:
 -- gives: one sessions

@@ -1,20 +1,17 @@
 # frozen_string_literal: true
 
 require "json"
+require_relative "timestamps"
 
 module StateKeep
   module SimpleAcp
     # Models as JSON text and back, the same text as the models' own to_json and the same models as their from_hash, without
-    # the two things that cost most there: the attributes of a class are collected once, and times are read by their digits.
-    # A class that writes itself in a way of its own is asked to.
+    # the two things that cost most there: how a class is written is made out once, and times are read by their digits. A class
+    # that writes itself in a way of its own is asked to.
     module Documents
       Models = ::SimpleAcp::Models
 
-      # A time as the models write it.
-      WRITTEN = /\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ\z/
-      private_constant :WRITTEN
-
-      @attributes = {}.compare_by_identity
+      @writers = {}.compare_by_identity
 
       module_function
 
@@ -93,24 +90,15 @@ module StateKeep
         return hash unless hash.is_a?(Hash)
 
         names.each do |name|
-          value = hash[name]
-          next unless value.is_a?(String) && WRITTEN.match?(value)
-
-          hash[name] = Time.utc(value[0, 4].to_i, value[5, 2].to_i, value[8, 2].to_i, value[11, 2].to_i,
-                                value[14, 2].to_i, value[17, 2].to_i)
+          time = Timestamps.read(hash[name])
+          hash[name] = time if time
         end
         hash
       end
       private_class_method :with_times
 
       def plain(model)
-        names = @attributes[model.class] ||= attributes(model.class)
-        return model.to_h if names.empty?
-
-        names.each_with_object({}) do |(name, key), hash|
-          value = model.public_send(name)
-          hash[key] = nested(value) unless value.nil?
-        end
+        (@writers[model.class] ||= writer(model.class)).call(model)
       end
       private_class_method :plain
 
@@ -120,18 +108,23 @@ module StateKeep
         when Models::Base then plain(value)
         when Array then value.map { |item| nested(item) }
         when Hash then value.transform_values { |item| nested(item) }
-        when Time then value.getutc.strftime("%Y-%m-%dT%H:%M:%SZ")
+        when Time then Timestamps.write(value)
         else value
         end
       end
       private_class_method :nested
 
-      # The readers of a class and their names in JSON; none for a class that makes its Hash itself.
-      def attributes(model)
-        own = %i[to_h to_json].any? { |name| !model.instance_method(name).owner.equal?(Models::Base) }
-        own ? {} : model.attributes.keys.to_h { |name| [name, name.name] }
+      # What makes a Hash of a model. Compiled for its class, since of long histories most of the time would go into asking
+      # each message for the attributes it has.
+      def writer(model)
+        return :to_h.to_proc if %i[to_h to_json].any? { |name| !model.instance_method(name).owner.equal?(Models::Base) }
+
+        steps = model.attributes.each_key.map do |name|
+          "value = model.#{name}; hash[#{name.name.dump}] = String === value ? value : nested(value) unless value.nil?"
+        end
+        eval("->(model) { hash = {}; #{steps.join("; ")}; hash }", binding, "statekeep writer of #{model}", 1)
       end
-      private_class_method :attributes
+      private_class_method :writer
     end
   end
 end

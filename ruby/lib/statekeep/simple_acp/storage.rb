@@ -115,7 +115,7 @@ module SimpleAcp
         page = [count(limit, "Limits", 1), count(offset, "Offsets", 0)]
         return [] if run_id.nil?
 
-        read("event.list", [text(run_id, "run_id"), *page]).map { |row| documents.event(row["data"]) }
+        read("event.data", [text(run_id, "run_id"), *page]).map { |data| documents.event(data) }
       end
 
       # Ends the connections; the next call opens new ones.

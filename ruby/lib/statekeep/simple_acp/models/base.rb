@@ -9,12 +9,13 @@ module SimpleAcp
         # @param default [Object, Proc] a value, or what makes one for each new model
         def attribute(name, type: nil, default: nil, required: false)
           own_attributes[name] = { type: type, default: default, required: required }
+          @attributes = nil
           attr_accessor name
         end
 
         # @return [Hash{Symbol => Hash}] in order of declaration, those of the superclass first
         def attributes
-          superclass <= Base ? superclass.attributes.merge(own_attributes) : own_attributes
+          @attributes ||= superclass <= Base ? superclass.attributes.merge(own_attributes) : own_attributes
         end
 
         def own_attributes
@@ -26,10 +27,12 @@ module SimpleAcp
         def from_hash(hash)
           return nil if hash.nil?
 
-          attributes.each_key.with_object(new) do |name, made|
-            value = value_in(hash, name)
+          made = new
+          attributes.each_key do |name|
+            value = pick(hash, name.name, name)
             made.public_send(:"#{name}=", value) unless value.nil?
           end
+          made
         end
 
         def from_h(hash)
@@ -38,22 +41,8 @@ module SimpleAcp
 
         private
 
-        def value_in(hash, name)
-          key = name.name
-          hash.key?(key) ? hash[key] : hash[name]
-        end
-
-        # ISO 8601 text as a Time; a Time as it is; nil for what is no time.
-        def time_in(hash, name)
-          value = value_in(hash, name)
-          value.nil? || value.is_a?(Time) ? value : Time.parse(value.to_s)
-        rescue ArgumentError
-          nil
-        end
-
-        # A model made of attributes alone, without the constructor's defaults.
-        def build(values)
-          values.each_with_object(allocate) { |(name, value), made| made.instance_variable_set(:"@#{name}", value) }
+        def pick(hash, text, symbol)
+          hash.key?(text) ? hash[text] : hash[symbol]
         end
       end
 
@@ -89,6 +78,19 @@ module SimpleAcp
       end
 
       private
+
+      # The value of an attribute in a Hash with keys of either kind.
+      def pick(hash, text, symbol)
+        hash.key?(text) ? hash[text] : hash[symbol]
+      end
+
+      # ISO 8601 text as a Time; a Time as it is; nil for what is no time.
+      def pick_time(hash, text, symbol)
+        value = pick(hash, text, symbol)
+        value.nil? || value.is_a?(Time) ? value : Time.parse(value.to_s)
+      rescue ArgumentError
+        nil
+      end
 
       def serialize_value(value)
         case value

@@ -10,22 +10,22 @@ module SimpleAcp
         # Declares a subclass's type, and its attributes with the models they are read as (nil: any JSON value).
         def event(type, **contents)
           contents.each_key { |name| attribute name }
+          readers = contents.map { |name, model| [name.name, name, :"@#{name}", model] }
           define_method(:initialize) { |**values| super(**values, type: type) }
-          define_singleton_method(:contents) { contents }
+          define_singleton_method(:from_hash) { |hash| hash && allocate.read(hash, type, readers) }
         end
+      end
 
-        def contents
-          {}
+      # Takes the attributes from a Hash.
+      # @return [self]
+      # @api private
+      def read(hash, type, readers)
+        @type = pick(hash, "type", :type) || type
+        readers.each do |text, symbol, variable, model|
+          value = pick(hash, text, symbol)
+          instance_variable_set(variable, model && value ? model.from_hash(value) : value)
         end
-
-        def from_hash(hash)
-          made = super
-          made && contents.each do |name, model|
-            value = made.public_send(name)
-            made.public_send(:"#{name}=", model.from_hash(value)) if model && value
-          end
-          made
-        end
+        self
       end
 
       # @return [String] the event as a text/event-stream shows it

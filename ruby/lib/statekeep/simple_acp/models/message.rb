@@ -12,7 +12,7 @@ module SimpleAcp
       attribute :description
 
       def self.from_hash(hash)
-        super if hash && value_in(hash, :kind) == "citation"
+        super if hash && pick(hash, "kind", :kind) == "citation"
       end
     end
 
@@ -25,7 +25,7 @@ module SimpleAcp
       attribute :tool_output
 
       def self.from_hash(hash)
-        super if hash && value_in(hash, :kind) == "trajectory"
+        super if hash && pick(hash, "kind", :kind) == "trajectory"
       end
     end
 
@@ -45,14 +45,8 @@ module SimpleAcp
       end
 
       class << self
-        # Metadata of an unknown kind is dropped.
         def from_hash(hash)
-          return nil if hash.nil?
-
-          metadata = value_in(hash, :metadata)
-          build(name: value_in(hash, :name), content_type: value_in(hash, :content_type), content: value_in(hash, :content),
-                content_encoding: value_in(hash, :content_encoding) || "plain", content_url: value_in(hash, :content_url),
-                metadata: CitationMetadata.from_hash(metadata) || TrajectoryMetadata.from_hash(metadata)).validate!
+          hash && allocate.read(hash)
         end
 
         def text(content, name: nil)
@@ -78,11 +72,25 @@ module SimpleAcp
         content_type&.start_with?("text/")
       end
 
+      # Takes the attributes from a Hash. Metadata of an unknown kind is dropped.
       # @return [self]
+      # @api private
+      def read(hash)
+        @name = hash["name"] || hash[:name]
+        @content_type = hash["content_type"] || hash[:content_type]
+        @content = hash["content"] || hash[:content]
+        @content_encoding = hash["content_encoding"] || hash[:content_encoding] || "plain"
+        @content_url = hash["content_url"] || hash[:content_url]
+        metadata = hash["metadata"] || hash[:metadata]
+        @metadata = metadata && (CitationMetadata.from_hash(metadata) || TrajectoryMetadata.from_hash(metadata))
+        validate!
+        self
+      end
+
+      private
+
       def validate!
         raise ValidationError, "MessagePart cannot have both content and content_url" if content && content_url
-
-        self
       end
     end
 
@@ -101,11 +109,7 @@ module SimpleAcp
 
       class << self
         def from_hash(hash)
-          return nil if hash.nil?
-
-          parts = value_in(hash, :parts) || []
-          build(role: value_in(hash, :role), parts: parts.map { |part| MessagePart.from_hash(part) },
-                created_at: time_in(hash, :created_at), completed_at: time_in(hash, :completed_at))
+          hash && allocate.read(hash)
         end
 
         # @param contents [Array<String, MessagePart, Hash, Object>] text, parts, parts as Hashes, or JSON values
@@ -158,6 +162,17 @@ module SimpleAcp
       # @return [String] the text parts, a line each
       def text_content
         parts.select(&:text?).map(&:content).join("\n")
+      end
+
+      # Takes the attributes from a Hash.
+      # @return [self]
+      # @api private
+      def read(hash)
+        @role = hash["role"] || hash[:role]
+        @parts = (hash["parts"] || hash[:parts] || []).map { |part| MessagePart.from_hash(part) }
+        @created_at = pick_time(hash, "created_at", :created_at)
+        @completed_at = pick_time(hash, "completed_at", :completed_at)
+        self
       end
     end
   end

@@ -9,7 +9,7 @@ module SimpleAcp
       def self.from_hash(hash)
         return nil if hash.nil?
 
-        value_in(hash, :type) == "message" ? MessageAwaitRequest.from_hash(hash) : super
+        pick(hash, "type", :type) == "message" ? MessageAwaitRequest.from_hash(hash) : super
       end
     end
 
@@ -22,7 +22,7 @@ module SimpleAcp
       end
 
       def self.from_hash(hash)
-        hash && build(type: "message", message: Message.from_hash(value_in(hash, :message)))
+        hash && new(message: Message.from_hash(pick(hash, "message", :message)))
       end
     end
 
@@ -48,15 +48,7 @@ module SimpleAcp
       end
 
       def self.from_hash(hash)
-        return nil if hash.nil?
-
-        error = value_in(hash, :error)
-        build(run_id: value_in(hash, :run_id), agent_name: value_in(hash, :agent_name),
-              session_id: value_in(hash, :session_id), status: value_in(hash, :status) || "created",
-              await_request: AwaitRequest.from_hash(value_in(hash, :await_request)),
-              output: (value_in(hash, :output) || []).map { |message| Message.from_hash(message) },
-              error: error && Error.from_hash(error),
-              created_at: time_in(hash, :created_at), finished_at: time_in(hash, :finished_at))
+        hash && allocate.read(hash)
       end
 
       def terminal?
@@ -114,6 +106,23 @@ module SimpleAcp
       def raise_for_status!
         raise RunError, error&.message || "Run failed" if failed?
 
+        self
+      end
+
+      # Takes the attributes from a Hash; what the constructor fills in by itself stays nil.
+      # @return [self]
+      # @api private
+      def read(hash)
+        @run_id = pick(hash, "run_id", :run_id)
+        @agent_name = pick(hash, "agent_name", :agent_name)
+        @session_id = pick(hash, "session_id", :session_id)
+        @status = pick(hash, "status", :status) || "created"
+        @await_request = AwaitRequest.from_hash(pick(hash, "await_request", :await_request))
+        @output = (pick(hash, "output", :output) || []).map { |message| Message.from_hash(message) }
+        error = pick(hash, "error", :error)
+        @error = error && Error.from_hash(error)
+        @created_at = pick_time(hash, "created_at", :created_at)
+        @finished_at = pick_time(hash, "finished_at", :finished_at)
         self
       end
 

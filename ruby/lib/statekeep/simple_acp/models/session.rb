@@ -15,10 +15,7 @@ module SimpleAcp
       end
 
       def self.from_hash(hash)
-        return nil if hash.nil?
-
-        history = (value_in(hash, :history) || []).map { |item| item.is_a?(Message) ? item : Message.from_hash(item) }
-        build(id: value_in(hash, :id), history: history, state: value_in(hash, :state))
+        hash && allocate.read(hash)
       end
 
       def self.create
@@ -55,6 +52,17 @@ module SimpleAcp
 
       def empty?
         history.empty? && state.nil?
+      end
+
+      # Takes the attributes from a Hash.
+      # @return [self]
+      # @api private
+      def read(hash)
+        @id = pick(hash, "id", :id)
+        history = pick(hash, "history", :history) || []
+        @history = history.map { |item| item.is_a?(Message) ? item : Message.from_hash(item) }
+        @state = pick(hash, "state", :state)
+        self
       end
     end
   end
