@@ -5,7 +5,7 @@ module StateKeep
     # Times as the models' JSON has them: ISO 8601 in UTC, in whole seconds. The messages of a conversation share their
     # minutes, so a minute is worked out once; this takes a sixth of the time of Time#iso8601, a tenth of Time.parse.
     module Timestamps
-      FORMAT = /\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ\z/
+      FORMAT = /\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ\z/
       SECONDS = Array.new(60) { |second| format("%02dZ", second) }.freeze
       # Minutes remembered in each direction.
       MEMORY = 4096
