@@ -156,7 +156,7 @@ begin
   rows = options[:only].product(options[:callers]).map do |workload, callers|
     compare(sides, admin, workload, callers, options)
   end
-  machine = { ruby: RUBY_VERSION, sequel: Sequel.version, sequel_pg: Sequel::Postgres.supports_streaming?,
+  machine = { ruby: RUBY_VERSION, sequel: Sequel.version, sequel_pg: $LOADED_FEATURES.grep(/sequel_pg/).any?,
               pg: PG::VERSION, server: admin.get(Sequel.lit("current_setting('server_version')")),
               fsync: admin.get(Sequel.lit("current_setting('fsync')")), fibers: options[:fibers],
               rounds: options[:rounds], seconds: options[:seconds] }
