@@ -57,6 +57,8 @@ with locked as materialized (
     select s.ctid as row
     from (
         select u.agent_id, u.session_id from unnest($1::text[], $2::text[]) as u(agent_id, session_id)
+        -- always true; lets the server expect so few rows that it fetches them by their place, on any table
+        where u.agent_id > '' and u.session_id > ''
         order by u.agent_id, u.session_id
     ) as i
     cross join lateral (
@@ -66,7 +68,7 @@ with locked as materialized (
         for update
     ) as s
 )
-delete from {agent_states} as t where t.ctid = any (array(select l.row from locked as l));
+delete from {agent_states} as t using locked as l where t.ctid = l.row;
 
 -- op: state.list
 -- args: agent_id text+, limit int?, offset int?
