@@ -10,7 +10,7 @@ ADAPTERS = pathlib.Path(__file__).parent.parent / "adapters"
 ROOT = ADAPTERS.parent.parent.parent
 BUILD = ROOT / "build" / "conformance"
 
-BINDINGS = ["c", "python_asyncio", "python_uvloop", "python_sync", "ruby_threads", "ruby_fibers", "go"]
+BINDINGS = ["c", "python_asyncio", "python_uvloop", "python_sync", "ruby_threads", "ruby_fibers", "go", "rust"]
 
 
 def selected():
@@ -43,6 +43,15 @@ def build_go():
     return [str(program)]
 
 
+def build_rust():
+    """The Rust adapter below build/, with the workspace's own lock file."""
+    target = ROOT / "build" / "cargo"
+    command = ["cargo", "build", "--quiet", "--locked", "--manifest-path", str(ROOT / "rust" / "Cargo.toml")]
+    command += ["--package", "statekeep-adapter", "--target-dir", str(target)]
+    subprocess.run(command, check=True)
+    return [str(target / "debug" / "statekeep-adapter")]
+
+
 def command(name):
     """The command that starts an adapter; builds it first where it is compiled."""
     given = os.environ.get(f"STATEKEEP_ADAPTER_{name.upper()}")
@@ -52,6 +61,8 @@ def command(name):
         return build_c()
     if name == "go":
         return build_go()
+    if name == "rust":
+        return build_rust()
     if name == "python_uvloop":
         return [*command("python_asyncio"), "--uvloop"]
     if name.startswith("python"):

@@ -12,20 +12,16 @@ use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
 use tokio::task::{AbortHandle, LocalSet};
 
-const HELLO: &str =
-    r#"{"binding":"rust","ordered":true,"cancels":true,"waits_when_full":true,"forks":false}"#;
+const HELLO: &str = r#"{"binding":"rust","ordered":true,"cancels":true,"waits_when_full":true,"forks":false}"#;
 
 #[derive(Default)]
 struct Adapter {
     stores: RefCell<HashMap<String, Store>>,
-    running: RefCell<HashMap<i64, AbortHandle>>,
+    running: RefCell<HashMap<i64, (AbortHandle, String)>>,
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let tasks = LocalSet::new();
     runtime.block_on(tasks.run_until(read_requests()));
     runtime.block_on(tasks); // what is still in flight is answered
@@ -35,8 +31,7 @@ async fn read_requests() {
     let adapter = Rc::new(Adapter::default());
     let mut lines = tokio::io::BufReader::with_capacity(1 << 20, tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await.expect("readable requests") {
-        let request: Request =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in a request"));
+        let request: Request = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in a request"));
         match request.what.as_str() {
             "hello" => answer(&request, Ok(HELLO.to_owned())),
             "open" => adapter.open(&request),
@@ -52,14 +47,10 @@ impl Adapter {
     fn open(&self, request: &Request) {
         let options = match convert(&request.options) {
             Ok(options) => options,
-            Err(message) => return write(&Answer::failed(request.id, "INVALID", message)),
+            Err(message) => return write(&Answer::failed(request.id, "INVALID", "open", message)),
         };
         let opened = Store::open(request.dsn.as_deref().unwrap_or(""), options);
-        let stored = opened.map(|store| {
-            self.stores
-                .borrow_mut()
-                .insert(request.store.clone(), store)
-        });
+        let stored = opened.map(|store| self.stores.borrow_mut().insert(request.store.clone(), store));
         answer(request, stored.map(|_| "null".to_owned()));
     }
 
@@ -68,7 +59,7 @@ impl Adapter {
     }
 
     fn start(self: &Rc<Self>, request: Request) {
-        let id = request.id;
+        let (id, op) = (request.id, request.op.clone());
         let (adapter, store) = (self.clone(), self.store(&request));
         let task = tokio::task::spawn_local(async move {
             let store = match request.deadline_ms {
@@ -79,18 +70,14 @@ impl Adapter {
             adapter.running.borrow_mut().remove(&request.id);
             answer(&request, result);
         });
-        self.running.borrow_mut().insert(id, task.abort_handle());
+        self.running.borrow_mut().insert(id, (task.abort_handle(), op));
     }
 
     /// A task that was aborted says nothing any more, so this answers for it.
     fn cancel(&self, id: i64) {
-        if let Some(task) = self.running.borrow_mut().remove(&id) {
+        if let Some((task, op)) = self.running.borrow_mut().remove(&id) {
             task.abort();
-            write(&Answer::failed(
-                id,
-                "CANCELLED",
-                "the future was dropped".to_owned(),
-            ));
+            write(&Answer::failed(id, "CANCELLED", &op, "the future was dropped".to_owned()));
         }
     }
 
@@ -111,7 +98,5 @@ fn write(answer: &Answer) {
     let mut line = serde_json::to_vec(answer).expect("answers can be written");
     line.push(b'\n');
     let mut out = std::io::stdout().lock();
-    out.write_all(&line)
-        .and_then(|()| out.flush())
-        .expect("a reader of answers");
+    out.write_all(&line).and_then(|()| out.flush()).expect("a reader of answers");
 }

@@ -41,38 +41,18 @@ pub struct Answer {
 impl Answer {
     pub fn new(id: i64, result: Result<String, Error>) -> Self {
         match result {
-            Ok(text) => Answer {
-                id,
-                status: "OK".into(),
-                result: Some(text),
-                error: None,
-            },
-            Err(error) => Answer {
-                id,
-                status: error.status().name().into(),
-                result: None,
-                error: Some(fields(&error)),
-            },
+            Ok(text) => Answer { id, status: "OK".into(), result: Some(text), error: None },
+            Err(error) => {
+                Answer { id, status: error.status().name().into(), result: None, error: Some(fields(&error)) }
+            }
         }
     }
 
     /// What the crate has no error for: a dropped future, an option that its methods do not take.
-    pub fn failed(id: i64, status: &str, message: String) -> Self {
-        let pairs = [
-            ("status", status.into()),
-            ("message", message.into()),
-            ("retry", false.into()),
-        ];
-        let error = pairs
-            .map(|(name, value): (_, Value)| (name.to_owned(), value))
-            .into_iter()
-            .collect();
-        Answer {
-            id,
-            status: status.to_owned(),
-            result: None,
-            error: Some(error),
-        }
+    pub fn failed(id: i64, status: &str, op: &str, message: String) -> Self {
+        let pairs = [("status", status.into()), ("message", message.into()), ("retry", false.into())];
+        let error = pairs.map(|(name, value): (_, Value)| (name.to_owned(), value)).into_iter().collect();
+        Answer { id, status: status.to_owned(), result: None, error: Some(error) }
     }
 }
 
@@ -96,16 +76,7 @@ fn fields(error: &Error) -> Map<String, Value> {
 
 /// The arguments of a call in the operation's order.
 pub fn arguments(request: &Request) -> Vec<Arg<'_>> {
-    request
-        .names
-        .iter()
-        .map(|name| {
-            request
-                .args
-                .get(name)
-                .map_or(Arg::NULL, |raw| argument(raw))
-        })
-        .collect()
+    request.names.iter().map(|name| request.args.get(name).map_or(Arg::NULL, |raw| argument(raw))).collect()
 }
 
 /// A value as a user of the crate would pass it. Bytes that are not UTF-8 are no `&str`, so they go as the bytes they are.
@@ -116,20 +87,15 @@ fn argument(raw: &RawValue) -> Arg<'_> {
             Value::Null => Arg::NULL,
             Value::String(text) => text.into(),
             Value::Bool(value) => value.into(),
-            Value::Number(number) => number
-                .as_i64()
-                .map_or_else(|| number.to_string().into(), Arg::from),
+            Value::Number(number) => number.as_i64().map_or_else(|| number.to_string().into(), Arg::from),
             other => panic!("no form for {other}"),
         };
     }
-    let forms: HashMap<&str, &RawValue> =
-        serde_json::from_str(text).expect("an object with one member");
+    let forms: HashMap<&str, &RawValue> = serde_json::from_str(text).expect("an object with one member");
     let (form, inner) = forms.into_iter().next().expect("a form");
     if form == "value" {
         let value: Value = serde_json::from_str(inner.get()).expect("the request was JSON");
-        return serde_json::to_string(&value)
-            .expect("a value can be written")
-            .into();
+        return serde_json::to_string(&value).expect("a value can be written").into();
     }
     let text: String = serde_json::from_str(inner.get()).expect("a text");
     if form == "json" {
@@ -151,10 +117,7 @@ pub fn convert(given: &Map<String, Value>) -> Result<Options, String> {
             continue;
         }
         let number = value.as_u64().ok_or_else(|| refused(name))?;
-        let (count, time) = (
-            usize::try_from(number).map_err(|_| refused(name))?,
-            Duration::from_millis(number),
-        );
+        let (count, time) = (usize::try_from(number).map_err(|_| refused(name))?, Duration::from_millis(number));
         options = match name.as_str() {
             "connections" => options.connections(count),
             "deadline_ms" if number == 0 => options.no_deadline(),
