@@ -50,7 +50,8 @@ impl Answer {
 
     /// What the crate has no error for: a dropped future, an option that its methods do not take.
     pub fn failed(id: i64, status: &str, op: &str, message: String) -> Self {
-        let pairs = [("status", status.into()), ("message", message.into()), ("retry", false.into())];
+        let pairs =
+            [("status", status.into()), ("op", op.into()), ("message", message.into()), ("retry", false.into())];
         let error = pairs.map(|(name, value): (_, Value)| (name.to_owned(), value)).into_iter().collect();
         Answer { id, status: status.to_owned(), result: None, error: Some(error) }
     }
