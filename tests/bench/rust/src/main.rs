@@ -39,9 +39,7 @@ struct Side {
 fn state() -> AgentStateSnapshot {
     let mut state = AgentStateSnapshot::default();
     state.todos.push(TodoItem::pending("Compare"));
-    state
-        .files
-        .insert("notes.txt".to_owned(), "all work and no play ".repeat(42));
+    state.files.insert("notes.txt".to_owned(), "all work and no play ".repeat(42));
     state.scratchpad.insert("step".to_owned(), json!(1));
     state
 }
@@ -49,40 +47,25 @@ fn state() -> AgentStateSnapshot {
 async fn fill(client: &tokio_postgres::Client, table: &str) -> anyhow::Result<()> {
     client.batch_execute(&format!("truncate {table}")).await?;
     let document = serde_json::to_string(&state())?;
-    let sql = format!("insert into {table} select 'loaded ' || n, $1::text::jsonb from generate_series(0, {LOADED} - 1) n");
+    let sql =
+        format!("insert into {table} select 'loaded ' || n, $1::text::jsonb from generate_series(0, {LOADED} - 1) n");
     client.execute(&sql, &[&document]).await?;
     Ok(())
 }
 
-async fn call(
-    side: &Side,
-    workload: &str,
-    turn: usize,
-    state: &AgentStateSnapshot,
-) -> anyhow::Result<()> {
+async fn call(side: &Side, workload: &str, turn: usize, state: &AgentStateSnapshot) -> anyhow::Result<()> {
     static SAVED: AtomicUsize = AtomicUsize::new(0);
     if workload == "save_new" {
         let thread = format!("new {}", SAVED.fetch_add(1, Ordering::Relaxed));
         return side.checkpointer.save_state(&thread, state).await;
     }
-    let found = side
-        .checkpointer
-        .load_state(&format!("loaded {}", turn % LOADED))
-        .await?;
-    anyhow::ensure!(
-        found.is_some_and(|found| found.files.len() == 1),
-        "a state is missing"
-    );
+    let found = side.checkpointer.load_state(&format!("loaded {}", turn % LOADED)).await?;
+    anyhow::ensure!(found.is_some_and(|found| found.files.len() == 1), "a state is missing");
     Ok(())
 }
 
 /// Calls a second.
-async fn measure(
-    side: &Side,
-    workload: &'static str,
-    callers: usize,
-    length: Duration,
-) -> anyhow::Result<f64> {
+async fn measure(side: &Side, workload: &'static str, callers: usize, length: Duration) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
@@ -107,50 +90,24 @@ async fn measure(
 
 fn spread(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(f64::total_cmp);
-    [
-        values[0],
-        values[values.len() / 2],
-        values[values.len() - 1],
-    ]
+    [values[0], values[values.len() / 2], values[values.len() - 1]]
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let url = args
-        .first()
-        .ok_or_else(|| anyhow::anyhow!("which server?"))?;
+    let url = args.first().ok_or_else(|| anyhow::anyhow!("which server?"))?;
     let rounds: usize = args.get(1).map_or(Ok(5), |text| text.parse())?;
     let length = Duration::from_secs_f64(args.get(2).map_or(Ok(1.0), |text| text.parse())?);
-    let callers: Vec<usize> = args
-        .get(3)
-        .map_or("1,64,256", String::as_str)
-        .split(',')
-        .map(str::parse)
-        .collect::<Result<_, _>>()?;
+    let callers: Vec<usize> =
+        args.get(3).map_or("1,64,256", String::as_str).split(',').map(str::parse).collect::<Result<_, _>>()?;
 
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
-    let ours = statekeep::PostgresCheckpointer::builder()
-        .url(url)
-        .table_name(OURS)
-        .build()
-        .await?;
-    let theirs = agents_persistence::PostgresCheckpointer::builder()
-        .url(url)
-        .table_name(THEIRS)
-        .build()
-        .await?;
-    let sides = [
-        Side {
-            checkpointer: Arc::new(ours),
-            table: OURS,
-        },
-        Side {
-            checkpointer: Arc::new(theirs),
-            table: THEIRS,
-        },
-    ];
+    let ours = statekeep::PostgresCheckpointer::builder().url(url).table_name(OURS).build().await?;
+    let theirs = agents_persistence::PostgresCheckpointer::builder().url(url).table_name(THEIRS).build().await?;
+    let sides =
+        [Side { checkpointer: Arc::new(ours), table: OURS }, Side { checkpointer: Arc::new(theirs), table: THEIRS }];
     let mut rows: Vec<Value> = Vec::new();
     for workload in ["save_new", "load"] {
         for &callers in &callers {
@@ -161,11 +118,7 @@ async fn main() -> anyhow::Result<()> {
                     rates[which].push(measure(&sides[which], workload, callers, length).await?);
                 }
             }
-            let ratios = rates[0]
-                .iter()
-                .zip(&rates[1])
-                .map(|(ours, theirs)| ours / theirs)
-                .collect();
+            let ratios = rates[0].iter().zip(&rates[1]).map(|(ours, theirs)| ours / theirs).collect();
             let [ours, theirs] = rates.map(spread);
             let ratio = spread(ratios);
             eprintln!(
@@ -178,8 +131,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let server: String = client.query_one("show server_version", &[]).await?.get(0);
     let cpus = std::thread::available_parallelism()?.get();
-    let machine =
-        json!({"cpus": cpus, "rounds": rounds, "seconds": length.as_secs_f64(), "server": server});
+    let machine = json!({"cpus": cpus, "rounds": rounds, "seconds": length.as_secs_f64(), "server": server});
     println!("{:#}", json!({"machine": machine, "rows": rows}));
     Ok(())
 }
