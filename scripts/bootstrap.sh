@@ -29,6 +29,14 @@ go_serves() {
     [ "${minor:-0}" -ge 19 ]
 }
 
+# True when `cargo` is there and its Rust at least 1.85.
+rust_serves() {
+    local minor
+    command -v cargo >/dev/null || return 1
+    minor=$(rustc --version | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -ge 85 ]
+}
+
 # Neither PostgreSQL's nor PgBouncer's package may leave a server running: tests start their own. Debian asks this file
 # before it starts a service; one that is there already is the administrator's and stays.
 hold_services() {
@@ -46,6 +54,7 @@ hold_services() {
 install_packages() {
     local wanted=() package
     go_serves || PACKAGES+=(golang-go)
+    rust_serves || PACKAGES+=(rustc-web cargo-web) # Debian's newer Rust; its rustc and cargo are too old
     for package in "${PACKAGES[@]}"; do installed "$package" || wanted+=("$package"); done
     [ ${#wanted[@]} -gt 0 ] || return 0
     say "installing: ${wanted[*]}"
@@ -67,6 +76,7 @@ check_tools() {
     pkg-config --exists 'libpq >= 15' || missing+=("libpq 15 or newer")
     pkg-config --exists libcjson || missing+=("cJSON (libcjson)")
     go_serves || missing+=("Go 1.19 or newer")
+    rust_serves || missing+=("Rust 1.85 or newer")
 }
 
 # build/venv is the newest Python's, and the one that runs the tests; build/venv-3.x are the others'.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and installs the packages into build/, each in the way of its ecosystem: build.sh [c] [python] [ruby] [go].
+# Builds and installs the packages into build/, each in the way of its ecosystem: build.sh [c] [python] [ruby] [go] [rust].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/env.sh
@@ -28,6 +28,15 @@ build_go() {
     go build ./...
 }
 
-for part in "${@:-c python ruby go}"; do
-    for language in $part; do "build_$language"; done
-done
+# A crate holds only what lies below its manifest, so the core is copied there while it is packed; packing builds the
+# crate from the archive.
+build_rust() {
+    trap 'rm -rf rust/core rust/LICENSE' EXIT
+    mkdir -p rust/core
+    cp -r core/all.c core/src core/include rust/core
+    cp LICENSE rust
+    cargo package --quiet --locked --allow-dirty --manifest-path rust/Cargo.toml --package statekeep
+}
+
+if [ $# = 0 ]; then set -- c python ruby go rust; fi
+for language in "$@"; do "build_$language"; done

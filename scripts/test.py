@@ -69,6 +69,12 @@ def count_minitest(text, report):
     return counts
 
 
+def count_cargo(text, report):
+    """cargo test's line for each program of tests."""
+    found = re.findall(r"^test result: .* (\d+) passed; (\d+) failed; (\d+) ignored", text, flags=re.M)
+    return Counts(*(sum(map(int, column)) for column in zip(*found))) if found else Counts()
+
+
 def count_line(text, report):
     """A last line "N passed, M failed"."""
     found = re.findall(r"^(\d+) passed, (\d+) failed$", text, flags=re.M)
@@ -125,6 +131,9 @@ def package_parts():
     if shutil.which("/usr/lib/go-1.19/bin/go"):
         yield Part("go 1.19", "go.mod",
                    f"{SERVED} env GOTOOLCHAIN=local /usr/lib/go-1.19/bin/go test -json -count=1 ./go/...", count_go)
+    yield Part("install rust", "rust/Cargo.toml", "scripts/build.sh rust")
+    yield Part("rust", "rust/Cargo.toml", f"{SERVED} cargo test --no-fail-fast --locked --workspace --all-features "
+               "--manifest-path rust/Cargo.toml", count_cargo, 20)
 
 
 def parts():
