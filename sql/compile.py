@@ -23,7 +23,7 @@ KINDS = ("none", "one", "maybe", "many")
 STATUSES = ("ABSENT", "CONFLICT", "INVALID")
 POLICIES = {"batch": ("yes", "no"), "writes": ("yes", "no"), "engine": ("yes",), "resend": ("yes", "key", "no"),
             "same key": ("any", "last", "serial", "conflict")}
-DIRECTIVE = re.compile(rf"(op|args|gives|key|fails|{'|'.join(POLICIES)}):(?: +|$)(.*)")
+DIRECTIVE = re.compile(rf"(op|args|gives|key|needs|fails|{'|'.join(POLICIES)}):(?: +|$)(.*)")
 # Names that cannot be parameters of the typed C functions, in C or C++ or because the functions use them themselves.
 RESERVED = set("""auto bool break case catch char class const continue default delete do double else enum explicit extern
     false float for friend goto if inline int long mutable namespace new operator private protected public register return
@@ -69,6 +69,7 @@ class Operation:
     key: list = field(default_factory=list)
     same_key: str = "any"
     resend: str = "no"
+    needs: str = ""  # the opt-in operation that must have run, besides the store's own set-up
     fails: list = field(default_factory=list)  # (status, when)
     doc: str = ""
     sql: str = ""
@@ -92,6 +93,10 @@ class Operation:
             end = slot.end()
         if end < len(self.sql):
             yield "text", self.sql[end:], ""
+
+    def tables(self):
+        """The slots of its statement, in order of the alphabet."""
+        return sorted({slot for kind, slot, _ in self.pieces() if kind != "text"})
 
     def text(self, tables):
         """The statement with every slot filled: `tables` gives the table name of a slot (default: the slot's own)."""
@@ -189,6 +194,7 @@ def parse_operation(text, source):
         op.fails = parse_fails(found.get("fails", ""))
         op.key = [name.strip() for name in found.get("key", "").split(",") if name.strip()]
         op.same_key, op.resend = found.get("same key", "any"), found.get("resend", "no")
+        op.needs = found.get("needs", "")
         op.batch, op.writes, op.engine = (found.get(name) == "yes" for name in ("batch", "writes", "engine"))
         check(op, found)
     except Mistake as mistake:
@@ -203,7 +209,7 @@ def check(op, found):
     if unknown := [name for name in op.key if name not in names]:
         raise Mistake(f"the key {unknown[0]!r} is not an argument")
     if op.engine:
-        if op.sql or {"batch", "key", "same key", "resend", "writes"} & set(found):
+        if op.sql or {"batch", "key", "same key", "resend", "writes", "needs"} & set(found):
             raise Mistake("what the engine answers has neither SQL nor a way to run it")
         return
     if missing := [name for name in ("args", "gives", "batch", "resend", "writes") if name not in found]:
@@ -249,8 +255,10 @@ def read(root=HERE):
             ops[op.name] = op
     made = {name for op in ops.values() for name in re.findall(r"create table if not exists \{(\w+)\}", op.sql)}
     for op in ops.values():
-        if unknown := {slot for kind, slot, _ in op.pieces() if kind != "text"} - made:
-            raise Mistake(f"{op.source}: {op.name}: no migration makes the table {sorted(unknown)[0]!r}")
+        if unknown := [slot for slot in op.tables() if slot not in made]:
+            raise Mistake(f"{op.source}: {op.name}: no migration makes the table {unknown[0]!r}")
+        if op.needs and op.needs not in ops:
+            raise Mistake(f"{op.source}: {op.name}: there is no operation {op.needs!r} to need")
     return [ops[name] for name in sorted(ops)]
 
 

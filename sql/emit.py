@@ -49,8 +49,9 @@ One statement under `sql/ops/` (or, when it makes tables, `sql/migrations/`) bel
 -- same key: any | last | serial | conflict          (see Order below)
 -- resend: yes | key | no
 -- writes: yes | no
+-- needs: noun.setup_x   an opt-in that must have run once, besides noun.setup; most operations have none
 -- fails: ABSENT no such session; CONFLICT another version
--- engine: yes           answered by the engine: no statement and none of the five above
+-- engine: yes           answered by the engine: no statement and none of the six above
 -- A description of one or more lines.
 insert … ;
 -- single: why           below a batched statement: its form for one call, with plain parameters and without `n`
@@ -173,7 +174,7 @@ def catalog(ops):
         "args": [{"name": arg.name, "type": arg.type, "nullable": arg.nullable, "nonempty": arg.nonempty,
                   "list": arg.list} for arg in op.args],
         "gives": op.gives, "bare": op.bare, "columns": op.columns, "batch": op.batch, "writes": op.writes,
-        "key": op.key, "resend": op.resend,
+        "key": op.key, "resend": op.resend, "tables": op.tables(), "needs": op.needs or None,
         "fails": [{"status": status, "when": when} for status, when in op.fails], "doc": op.doc,
     } for op in ops], separators=(",", ":"))
 
@@ -185,7 +186,7 @@ def byte_rows(text):
 
 
 def table_slots(ops):
-    return sorted({text for op in ops for kind, text, _ in op.pieces() if kind != "text"})
+    return sorted({slot for op in ops for slot in op.tables()})
 
 
 def table(ops):
@@ -237,6 +238,8 @@ def operation_section(op):
         if op.key:
             facts.append(f"Key: {', '.join(op.key)}; same key: {op.same_key}.")
         facts.append(f"{'Writes' if op.writes else 'Reads'}; {RESEND[op.resend]}.")
+        if op.needs:
+            facts.append(f"Needs `{op.needs}`.")
     paragraphs = [op.doc, " ".join(facts), *(f"- {status}: {when}." for status, when in op.fails)]
     filled = (textwrap.fill(text, 120, subsequent_indent="  " * text.startswith("- "), break_on_hyphens=False)
               for text in paragraphs)

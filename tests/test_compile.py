@@ -104,6 +104,23 @@ def test_names_are_unique_and_slots_have_a_migration(tmp_path):
         compiler.read(tmp_path)
 
 
+def test_what_is_needed_is_an_operation(tmp_path):
+    for folder in ("ops", "migrations"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "migrations" / "001.sql").write_text(
+        GOOD.replace("thing.put", "thing.setup").replace("insert into", "create table if not exists"))
+    needing = GOOD.replace("resend: no", "resend: no    needs: thing.setup_labels")
+    (tmp_path / "ops" / "thing.sql").write_text(needing)
+    with pytest.raises(compiler.Mistake, match="thing.put: there is no operation 'thing.setup_labels' to need"):
+        compiler.read(tmp_path)
+    (tmp_path / "migrations" / "002.sql").write_text(GOOD.replace("thing.put", "thing.setup_labels"))
+    ops = compiler.read(tmp_path)
+    assert [(entry["op"], entry["needs"], entry["tables"]) for entry in json.loads(emit.catalog(ops))] == [
+        ("thing.put", "thing.setup_labels", ["things"]), ("thing.setup", None, ["things"]),
+        ("thing.setup_labels", None, ["things"])]
+    assert emit.reference(ops).count("Needs `thing.setup_labels`.") == 1
+
+
 def test_pieces_join_to_the_statement():
     op = parse(GOOD.replace("{things} as", "{things} {things:literal} {things:index by_id} as"))
     assert 'into "app"."t" \'"app"."t"\' "idx_t_by_id" as' in op.text({"things": "app.t"})

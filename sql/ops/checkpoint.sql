@@ -98,6 +98,7 @@ returning t.thread_id;
 -- args: thread_id text, state json, expected int?
 -- gives: one version
 -- batch: yes    key: thread_id    same key: conflict    resend: no    writes: yes
+-- needs: checkpoint.setup_versions
 -- fails: CONFLICT the thread has another version
 -- Stores the state of a thread if its version is the expected one (null: if it has no state) and gives the new version,
 -- which is one more (the first is 1). So of two runs that loaded the same version one is told of the other.
@@ -133,6 +134,7 @@ select i.n, s.version from saved as s join input as i on i.thread_id = s.thread_
 -- args: thread_id text
 -- gives: maybe {state, version}
 -- batch: yes    key: thread_id    same key: any    resend: yes    writes: no
+-- needs: checkpoint.setup_versions
 -- The state of a thread with its version, or null when it has none.
 select i.n, s.state, s.version
 from unnest($1::text[]) with ordinality as i(thread_id, n)
