@@ -26,7 +26,8 @@ class TestSimpleAcpLoading < Minitest::Test
   USE = <<~RUBY
     storage = SimpleAcp::Storage::PostgreSQL.new(url: ENV.fetch("DATABASE_URL"))
     storage.save_run(SimpleAcp::Models::Run.new(run_id: "r", agent_name: "a"))
-    print storage.get_run("r").run_id, " ", (defined?(SimpleAcp::INSTALLED) ? "installed" : "alone"), " ", storage.is_a?(SimpleAcp::Storage::Base)
+    print storage.get_run("r").run_id, " ", (defined?(SimpleAcp::INSTALLED) ? "installed" : "alone"), " "
+    print storage.is_a?(SimpleAcp::Storage::Base)
   RUBY
 
   def with_gem

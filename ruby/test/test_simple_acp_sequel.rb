@@ -7,17 +7,18 @@ class TestSimpleAcpSequel < Minitest::Test
   include SimpleAcpTests
 
   def test_a_handle_gives_the_database_and_its_transactions
-    db = handle(max_connections: 2)
+    db = handle(max_connections: 10, pool_timeout: 10, connect_timeout: 5)
     stored = open(db: db)
     assert_same db, stored.instance_variable_get(:@db)
     seen = nil
     db.transaction do
-      stored.save_run(a_run(run_id: "r", session_id: "s").complete!([Models::Message.agent("quote \" back \\ nul \u0000 é")]))
+      said = Models::Message.agent("quote \" back \\ nul \u0000 é")
+      stored.save_run(a_run(run_id: "r", session_id: "s").complete!([said]))
       stored.add_event("r", Models::GenericEvent.new(data: 1))
       stored.save_session(Models::Session.new(id: "s"))
-      inside = [stored.get_run("r").output.first.text_content, stored.get_events("r").map(&:data), stored.list_runs[:total],
+      inside = [stored.get_run("r").output.map(&:to_h), stored.get_events("r").map(&:data), stored.list_runs[:total],
                 stored.list_runs(session_id: "s")[:runs].size, stored.get_session("s").history, stored.get_run("none")]
-      assert_equal ["quote \" back \\ nul \u0000 é", [1], 1, 1, [], nil], inside
+      assert_equal [[said.to_h], [1], 1, 1, [], nil], inside
       seen = Thread.new { stored.get_run("r") }.value
       raise Sequel::Rollback
     end
@@ -99,9 +100,12 @@ class TestSimpleAcpSequel < Minitest::Test
   # The queries and the maintenance that the peer's documentation shows, its syntax error corrected.
   def test_documented_queries
     stored = open
-    3.times { |i| stored.save_run(a_run(run_id: "r#{i}", agent_name: i.zero? ? "old" : "chat", created_at: Time.now - (i.zero? ? 100 * 86_400 : i))) }
+    { "old" => 100 * 86_400, "chat" => 1, "chat " => 2 }.each_with_index do |(name, age), i|
+      stored.save_run(a_run(run_id: "r#{i}", agent_name: name.strip, created_at: Time.now - age))
+    end
     db = stored.instance_variable_get(:@db)
-    recent = db[:acp_runs].where(agent_name: "chat").where { created_at > Time.now - 3600 }.order(Sequel.desc(:created_at)).limit(10).all
+    recent = db[:acp_runs].where(agent_name: "chat").where { created_at > Time.now - 3600 }
+                          .order(Sequel.desc(:created_at)).limit(10).all
     assert_equal %w[r1 r2], recent.map { |row| row[:run_id] }
     totals = db[:acp_runs].group(:agent_name).select { [agent_name, count.function.*.as(total)] }.all
     assert_equal({ "old" => 1, "chat" => 2 }, totals.to_h { |row| [row[:agent_name], row[:total]] })
@@ -116,7 +120,8 @@ class TestSimpleAcpSequel < Minitest::Test
 
   def test_partitioned_events_made_by_hand_serve
     db = handle
-    db.run("create table acp_events (id serial, run_id varchar not null, event_type varchar not null, data text, created_at timestamp) partition by range (created_at)")
+    db.run("create table acp_events (id serial, run_id varchar not null, event_type varchar not null, data text, " \
+           "created_at timestamp) partition by range (created_at)")
     db.run("create table acp_events_now partition of acp_events for values from ('2000-01-01') to ('2100-01-01')")
     stored = open
     3.times { |i| stored.add_event("r", Models::GenericEvent.new(data: i)) }
@@ -146,7 +151,8 @@ class TestSimpleAcpSequel < Minitest::Test
     assert_equal 1, stored.get_events("r").map(&:to_json).uniq.size
 
     session = Models::Session.new(id: "o").add_to_history(Models::Message.user("x")).set_state({ "n" => 0.1 })
-    db[:acp_sessions].insert(id: "t", history: session.history.to_json, state: session.state.to_json, created_at: Time.now, updated_at: Time.now)
+    db[:acp_sessions].insert(id: "t", history: session.history.to_json, state: session.state.to_json,
+                             created_at: Time.now, updated_at: Time.now)
     stored.save_session(session)
     assert_equal 1, db[:acp_sessions].select_map(%i[history state]).uniq.size
     assert_equal stored.get_session("t").to_h.except(:id), stored.get_session("o").to_h.except(:id)
