@@ -110,5 +110,6 @@ def test_cancelling_every_caller_leaves_a_store_that_works(cancelling, states):
             call.cancel()
         assert {answer.status for answer in answers(calls)} <= {"CANCELLED", "OK"}
         assert store.load("a", "k7") == document(7)
-    wait_until(lambda: int(store.stats()["calls"]["held"]) <= 1)
+    # A binding may give a ticket back with its next call, but not keep those of the five hundred.
+    wait_until(lambda: int(store.stats()["calls"]["held"]) < 10)
     store.close()
