@@ -198,9 +198,9 @@ static void close_sent(keep_store *store)
         struct op *op = store->slots[i];
         if (op->state != OP_SENT)
             continue;
-        bool writes = op->statement->spec->writes;
-        op_finish_error(store, op, writes ? KEEP_UNKNOWN : KEEP_CLOSED,
-                        "the store was closed before an answer", NULL, writes ? "link" : NULL);
+        bool doubt = op->statement->spec->writes && batch_under_way(op);
+        op_finish_error(store, op, doubt ? KEEP_UNKNOWN : KEEP_CLOSED,
+                        "the store was closed before an answer", NULL, doubt ? "link" : NULL);
     }
 }
 

@@ -132,6 +132,17 @@ bool batch_live(const struct batch *batch)
     return false;
 }
 
+bool batch_under_way(const struct op *op)
+{
+    const struct batch *batch = &op->conn->batch;
+    struct range current =
+        batch->range_count > 0 ? batch->ranges[batch->range_count - 1] : (struct range){0, 0};
+    for (int i = current.from; i < current.to; i++)
+        if (batch->items[i] == op)
+            return true;
+    return false;
+}
+
 void batch_no_memory(struct conn *conn)
 {
     struct batch *batch = &conn->batch;

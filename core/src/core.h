@@ -326,8 +326,10 @@ bool key_first(keep_store *store, const struct op *op);
 void batch_collect(struct conn *conn, struct statement *statement, int share);
 void batch_next_range(struct conn *conn);
 bool batch_live(const struct batch *batch); /* somebody waits for an answer of it */
-void batch_no_memory(struct conn *conn);    /* the current range could not be encoded */
-void batch_done(struct conn *conn);         /* the current range is committed */
+/* Whether the range of a call in a batch is the current one: those behind it are not committed (any more). */
+bool batch_under_way(const struct op *op);
+void batch_no_memory(struct conn *conn); /* the current range could not be encoded */
+void batch_done(struct conn *conn);      /* the current range is committed */
 enum failure
 batch_failed(struct conn *conn); /* the server refused it; what that means for the link */
 void batch_lost(struct conn *conn, bool certainly_not, const char *why); /* the link is gone */

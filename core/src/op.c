@@ -223,7 +223,7 @@ void op_expire(keep_store *store, int64_t now_us)
 {
     while (store->deadline_count > 0 && store->deadlines[0]->deadline_us <= now_us) {
         struct op *op = store->deadlines[0];
-        if (op->conn && op->statement->spec->writes)
+        if (op->conn && op->statement->spec->writes && batch_under_way(op))
             op_finish_error(
                 store, op, KEEP_UNKNOWN,
                 "the deadline passed while the server was at work; the write may still take effect",
