@@ -242,7 +242,7 @@ def test_check_tells_what_tables_lack(server, database, ready, statekeep):
     broken(["alter table agent_states alter state type text"], "WRONG type")
     broken(["alter table agent_states drop updated_at cascade"], "WRONG column", "updated_at")
     broken(["drop table agent_states"], "WRONG table", "→ run statekeep setup")
-    broken(["drop schema public"], "WRONG schema", "search_path")
+    broken(["drop schema public cascade"], "WRONG schema", "search_path")
 
 
 def test_check_tells_missing_rights_and_read_only(server, database, ready, statekeep):
