@@ -25,11 +25,10 @@
 
 /* Limits that are not options. */
 enum {
-    LIMIT_CONNECTIONS = 128, /* PostgreSQL's own default is 100 */
-    LIMIT_ARGS = 16,         /* arguments of one operation */
-    LIMIT_RANGES = 40,       /* a batch of 2^16 splits 16 deep, two ranges a level */
-    LIMIT_ATTEMPTS =
-        10, /* sendings of a call that each ended with the link: no restart costs that many */
+    LIMIT_CONNECTIONS = 128,      /* PostgreSQL's own default is 100 */
+    LIMIT_ARGS = 16,              /* arguments of one operation */
+    LIMIT_RANGES = 40,            /* a batch of 2^16 splits 16 deep, two ranges a level */
+    LIMIT_ATTEMPTS = 10,          /* links that break under one call: no restart costs that many */
     LIMIT_RETRIES = 64,           /* of one range after serialization failures and deadlocks */
     LIMIT_ARENA_KEPT = 16 * 1024, /* bytes of arguments a free slot keeps for the next call */
     LIMIT_ENCODE_KEPT = 4 << 20,  /* bytes the parameter buffer keeps between batches */
