@@ -165,12 +165,36 @@ class TestSimpleAcpSequel < Minitest::Test
     assert_equal [:acp_events_run_id_index], handle.indexes(:acp_events).keys
   end
 
-  def test_writing_does_not_move_a_time
+  # What the gem's models do to their Times when they are written as JSON.
+  def test_a_time_turned_to_utc_is_stored_as_before
+    output = ruby(<<~RUBY, "TZ" => "America/New_York")
+      require "statekeep/simple_acp"
+      storage = SimpleAcp::Storage::PostgreSQL.new
+      at = Time.at(1_767_391_000)
+      run = SimpleAcp::Models::Run.new(run_id: "r", agent_name: "a", created_at: at)
+      2.times { storage.save_run(run) && at.utc }
+      run.finished_at = "2026-01-02 16:56:40"
+      storage.save_run(run)
+      found = storage.get_run("r")
+      print found.created_at.to_i, " ", found.created_at.utc_offset, " ", found.finished_at == found.created_at
+    RUBY
+    assert_equal "1767391000 -18000 true", output
+  end
+
+  def test_saving_leaves_a_time_as_it_is
     at = Time.new(2026, 1, 2, 17, 13, 20, "-05:00")
-    run = a_run(run_id: "r", created_at: at)
-    2.times { open.save_run(run) && run.to_json }
-    assert_equal "2026-01-02 17:13:20", @db.fetch("select created_at::text as at from #{@schema}.acp_runs").get(:at)
-    assert_equal(-5 * 3600, run.created_at.utc_offset)
+    storage.save_run(a_run(run_id: "r", created_at: at))
+    assert_equal(-5 * 3600, at.utc_offset)
+    assert_equal at, storage.get_run("r").created_at
+  end
+
+  def test_what_is_no_time_is_a_database_error
+    ["no time", 7].each { |value| assert_raises(Sequel::DatabaseError) { storage.save_run(a_run(created_at: value)) } }
+    { DateTime.new(2026, 1, 2, 3, 4, 5) => Time.utc(2026, 1, 2, 3, 4, 5), Date.new(2026, 1, 2) => Time.local(2026, 1, 2),
+      "2026-01-02T03:04:05+01:00" => Time.utc(2026, 1, 2, 2, 4, 5) }.each do |value, wanted|
+      storage.save_run(a_run(run_id: "r", created_at: value))
+      assert_equal wanted, storage.get_run("r").created_at
+    end
   end
 
   ZONES = <<~RUBY

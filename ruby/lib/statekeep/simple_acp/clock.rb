@@ -5,9 +5,9 @@ require "time"
 module StateKeep
   module SimpleAcp
     # Times of the tables, whose columns have no zone. As with Sequel, the zone that the application set for the database
-    # (Sequel.default_timezone=, a handle's timezone) says what their digits mean; where none is set, a Time is stored as its
-    # own wall clock shows it, and read as local time. The engine keeps UTC in such columns: the digits go through it as if they
-    # were UTC's.
+    # (Sequel.default_timezone=, a handle's timezone) says what their digits mean; where none is set they are local time, of a
+    # Time in another zone too: to_json of the gem's models turns their Times to UTC, and Sequel would then store other digits
+    # than before. The engine keeps UTC in such columns: the digits go through it as if they were UTC's.
     class Clock
       PLAIN_ZONES = [nil, :utc, :local].freeze
       ISO = /\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\z/
@@ -22,11 +22,7 @@ module StateKeep
       # @return [String, nil] its digits for the engine
       def digits(value)
         value = Failures.translated { moment(value) } unless value.is_a?(Time)
-        return value if value.nil?
-
-        zone = database_zone
-        zoned = zone ? ::Sequel.convert_output_timestamp(value, zone) : value
-        zoned.strftime("%Y-%m-%dT%H:%M:%S.%6NZ")
+        value && zoned(value, database_zone).strftime("%Y-%m-%dT%H:%M:%S.%6NZ")
       end
 
       # @param digits [String, nil] from the engine
@@ -41,7 +37,8 @@ module StateKeep
 
           return Time.parse(digits.delete_suffix("Z"))
         end
-        shown(fields_time(digits, zone), application)
+        time = fields_time(digits, zone)
+        application ? zoned(time, application) : time
       end
 
       private
@@ -65,23 +62,23 @@ module StateKeep
                          digits[11, 2].to_i, digits[14, 2].to_i, digits[17, 2].to_i, digits[20, 6].to_i)
       end
 
-      def shown(time, application)
-        case application
+      def zoned(time, zone)
+        case zone
+        when nil, :local then time.getlocal
         when :utc then time.getutc
-        when :local then time.getlocal
-        else time
+        else ::Sequel.convert_output_timestamp(time, zone)
         end
       end
 
-      # A String or a Date is stored by its own wall clock, too.
+      # A String without an offset, and a Date, are local time.
       def moment(value)
         case value
-        when nil, DateTime then value
-        when Date then DateTime.new(value.year, value.month, value.day)
-        when String then DateTime.parse(value)
+        when nil then nil
+        when DateTime, Date then value.to_time
+        when String then Time.parse(value)
         else raise Invalid, "not a time: #{value.class}"
         end
-      rescue Date::Error
+      rescue ArgumentError
         raise Invalid.new("invalid input syntax for a time: #{value.inspect}", sqlstate: "22007")
       end
     end
