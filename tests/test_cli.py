@@ -64,16 +64,42 @@ def test_help(statekeep):
 
 
 @pytest.mark.parametrize("words", [
-    [], ["nonsense"], ["setup", "--nonsense"], ["setup", "--rounds", "3"], ["setup", "word"], ["bench", "--ms", "0"],
+    [], ["nonsense"], ["setup", "--nonsense"], ["setup", "--rounds", "3"], ["stats", "word"], ["bench", "--ms", "0"],
     ["bench", "--rounds", "x"], ["setup", "--table", "x"], ["setup", "--table", "=x"], ["call", "a", "b", "c"]])
 def test_wrong_command_lines(statekeep, words):
     assert statekeep(*words, code=USAGE).stderr
 
 
+@pytest.mark.parametrize("words", [["setup"], ["setup", "--sql"], ["check"]])
+def test_an_unknown_store_is_refused_with_the_known_ones(statekeep, words):
+    """Before anything is opened, let alone made: the DSN leads nowhere."""
+    done = statekeep(*words, "state", "nonsense", dsn="host=nowhere.invalid", code=USAGE)
+    assert 'no store "nonsense"; the stores are acp, checkpoint, state' in done.stderr and not done.stdout
+
+
+def tables(server, database):
+    return {row[0] for row in server.query(
+        "select table_name from information_schema.tables where table_schema = 'public'", database=database)}
+
+
+TABLES = {"acp": {"acp_events", "acp_runs", "acp_sessions"}, "checkpoint": {"agent_checkpoints"}, "state": {"agent_states"}}
+ALL_TABLES = set().union(*TABLES.values())
+
+
 def test_setup_makes_the_tables_again_and_again(server, database, statekeep):
     for _ in range(2):
-        statekeep("setup", dsn=server.dsn(database))
+        done = statekeep("setup", dsn=server.dsn(database))
+        assert done.stdout == "acp.setup: done\ncheckpoint.setup: done\nstate.setup: done\n"
+    assert tables(server, database) == ALL_TABLES
     assert columns(server, database, "agent_states") == STATE_COLUMNS
+
+
+def test_setup_makes_the_tables_of_the_stores_named(server, database, statekeep):
+    assert statekeep("setup", "acp", dsn=server.dsn(database)).stdout == "acp.setup: done\n"
+    assert tables(server, database) == TABLES["acp"]
+    done = statekeep("setup", "state", "checkpoint", "state", dsn=server.dsn(database))
+    assert done.stdout == "state.setup: done\ncheckpoint.setup: done\n"
+    assert tables(server, database) == ALL_TABLES
 
 
 def test_setup_under_another_name(server, database, statekeep):
@@ -88,7 +114,14 @@ def test_setup_prints_sql_that_makes_the_tables(server, database, statekeep):
     """Without a server: what is printed is run by hand."""
     sql = statekeep("setup", "--sql", dsn=f"host=127.0.0.1 port={free_port()}").stdout
     server.query(sql, database=database)
+    assert tables(server, database) == ALL_TABLES
     assert columns(server, database, "agent_states") == STATE_COLUMNS
+
+
+def test_setup_prints_the_sql_of_the_stores_named(server, database, statekeep):
+    sql = statekeep("setup", "checkpoint", "--sql", dsn=f"host=127.0.0.1 port={free_port()}").stdout
+    server.query(sql, database=database)
+    assert tables(server, database) == TABLES["checkpoint"]
 
 
 def test_call_keeps_every_digit(server, database, ready, statekeep):
@@ -172,11 +205,57 @@ def test_progress_is_shown_on_a_terminal(command, ready):
     assert shown.endswith("\x1b[K")  # and is taken away at the end
 
 
+def store_lines(out):
+    """What check says of stores, a line each with single blanks, without what to do about it."""
+    return [" ".join(line.split()) for line in out.splitlines() if line[6:25].strip() in ("store", "table", "feature")]
+
+
+def fine(store):
+    return f"ok store {store}: its operations can be planned, with the rights they need"
+
+
+def missing(store, *names):
+    return f"WRONG table {store}: there is no " + ", ".join(f'"{name}"' for name in names or sorted(TABLES[store]))
+
+
 def test_check_finds_nothing_wrong(server, ready, database, statekeep):
+    statekeep("call", "checkpoint.setup_versions", dsn=ready)
     out = statekeep("check", dsn=ready).stdout
     assert "nothing is wrong" in out and "none: a direct connection" in out
     assert "WRONG" not in out and "note" not in out
+    assert store_lines(out) == [fine("acp"), fine("checkpoint"), fine("state")]
     assert server.query("select count(*) from agent_states", database=database) == [(0,)]
+
+
+def test_check_notes_a_feature_that_is_not_set_up(ready, statekeep):
+    out = statekeep("check", "checkpoint", dsn=ready).stdout
+    assert store_lines(out) == [
+        fine("checkpoint"), "note feature not set up: checkpoint.load_version, checkpoint.save_version"]
+    assert "→ statekeep call checkpoint.setup_versions makes it" in out and "nothing is wrong" in out
+
+
+def test_check_wants_no_store_that_nobody_asked_for(server, database, statekeep):
+    dsn = server.dsn(database)
+    statekeep("setup", "state", dsn=dsn)
+    out = statekeep("check", dsn=dsn).stdout
+    assert store_lines(out) == ["note store acp: not set up", "note store checkpoint: not set up", fine("state")]
+    assert "→ statekeep setup checkpoint makes it" in out and "nothing is wrong" in out
+    assert store_lines(statekeep("check", "state", dsn=dsn).stdout) == [fine("state")]
+    out = check_finds(statekeep, dsn, "→ run statekeep setup checkpoint", words=["state", "checkpoint", "state"])
+    assert store_lines(out) == [fine("state"), missing("checkpoint")]
+    out = check_finds(statekeep, dsn, words=["--table", "acp_runs=runs"])
+    assert store_lines(out) == [
+        missing("acp", "acp_events", "runs", "acp_sessions"), "note store checkpoint: not set up", fine("state")]
+
+
+def test_check_tells_half_a_store_from_none(server, database, ready, statekeep):
+    server.query("drop table agent_states, agent_checkpoints, acp_events", database=database)
+    assert store_lines(check_finds(statekeep, ready, "1 thing is wrong")) == [
+        'WRONG table acp.clear: relation "acp_events" does not exist', "note store checkpoint: not set up",
+        "note store state: not set up"]
+    server.query("drop table acp_runs, acp_sessions", database=database)
+    assert store_lines(check_finds(statekeep, ready, "3 things are wrong", "→ run statekeep setup acp")) == [
+        missing("acp"), missing("checkpoint"), missing("state")]
 
 
 def check_finds(statekeep, dsn, *signs, words=(), **environment):
@@ -241,7 +320,7 @@ def test_check_tells_what_tables_lack(server, database, ready, statekeep):
     broken(["alter table agent_states drop constraint agent_states_pkey"], "WRONG key", "no unique or exclusion")
     broken(["alter table agent_states alter state type text"], "WRONG type")
     broken(["alter table agent_states drop updated_at cascade"], "WRONG column", "updated_at")
-    broken(["drop table agent_states"], "WRONG table", "→ run statekeep setup")
+    broken(["drop table agent_states"], "WRONG table", "→ run statekeep setup state", words=["state"])
     broken(["drop schema public cascade"], "WRONG schema", "search_path")
 
 

@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +80,8 @@ static bool read_words(struct arguments *out, const struct command *command, int
                 argv[optind + command->positionals]);
         return false;
     }
-    while (optind < argc)
-        out->positional[out->positional_count++] = argv[optind++];
+    out->positional = argv + optind;
+    out->positional_count = argc - optind;
     return true;
 }
 

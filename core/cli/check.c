@@ -7,16 +7,21 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: statekeep check [--dsn DSN] [--table NAME=TABLE]…\n\n"
+    "usage: statekeep check [STORE…] [--dsn DSN] [--table NAME=TABLE]…\n\n"
     "Looks for what is wrong between a program and its database, and says what to do: the "
     "connection\n"
     "string, names that do not resolve, a server that refuses, the password, the database, its "
     "version\n"
     "and settings, a pooler in between, tables, columns and rights. Changes nothing.\n\n"
+    "  STORE               as in state, whose tables must be there then. When none is named, a "
+    "store\n"
+    "                      without tables is wrong only if --table names one of them, or if no "
+    "store\n"
+    "                      has any\n"
     "  --dsn DSN           the database; else $STATEKEEP_DSN, else $DATABASE_URL, else "
     "\"embedded:\"\n"
     "  --table NAME=TABLE  another name for a table; repeatable\n\n"
-    "Exit code: 0 when nothing is wrong (notes aside), else 1.\n";
+    "Exit code: 0 when nothing is wrong (notes aside), 64 for a wrong command line, else 1.\n";
 
 static void print_line(const char *mark, const char *part, const char *todo, const char *format,
                        va_list arguments)
@@ -106,7 +111,10 @@ bool check_engine(struct check *check)
 
 static int check_run(const struct arguments *arguments)
 {
-    struct check check = {.arguments = arguments};
+    struct check check = {.arguments = arguments,
+                          .stores = session_stores(&check_command, arguments)};
+    if (!check.stores)
+        return EXIT_USAGE;
     bool (*const steps[])(struct check *) = {check_dsn,    check_hosts,  check_link,
                                              check_server, check_tables, check_engine};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
@@ -115,6 +123,7 @@ static int check_run(const struct arguments *arguments)
     PQfinish(check.link);
     dsn_free(&check.dsn);
     embedded_leave(check.hold);
+    cJSON_Delete(check.stores);
     if (check.wrong > 0)
         printf("\n%d thing%s wrong\n", check.wrong, check.wrong == 1 ? " is" : "s are");
     else
@@ -125,6 +134,7 @@ static int check_run(const struct arguments *arguments)
 const struct command check_command = {
     .name = "check",
     .takes = "dt",
+    .positionals = POSITIONALS_MANY,
     .summary = "finds what is wrong with a connection string, server, pooler or schema",
     .help = help,
     .run = check_run,

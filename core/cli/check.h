@@ -12,6 +12,7 @@
 
 struct check {
     const struct arguments *arguments;
+    cJSON *stores;  /* the names of those to look at */
     struct dsn dsn; /* without anything embedded: how to reach the server */
     struct embedded *hold;
     PGconn *link;
@@ -31,7 +32,7 @@ bool check_dsn(struct check *check);    /* the connection string, and an embedde
 bool check_hosts(struct check *check);  /* names that resolve */
 bool check_link(struct check *check);   /* a connection */
 bool check_server(struct check *check); /* version, settings, read-only, a pooler in between */
-bool check_tables(struct check *check); /* every operation planned on the tables that are there */
+bool check_tables(struct check *check); /* every operation of the stores planned on their tables */
 bool check_engine(struct check *check); /* a call through the engine itself */
 
 /* Another connection like check->link, without a word; NULL when there is none to be had. */

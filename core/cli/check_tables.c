@@ -1,10 +1,22 @@
-/* The tables, through the operations themselves: each is planned as the engine would run it. Planning finds missing
- * tables, columns and keys, wrong types and missing rights, and runs nothing. */
+/* The tables, store by store, through the operations themselves: each is planned as the engine would run it. Planning
+ * finds missing tables, columns and keys, wrong types and missing rights, and runs nothing. A program may use one
+ * store of many, so a store without any table is wrong only where it was asked for. */
 #include "check.h"
+
+#include "../src/ident.h"
+#include "../src/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NAMES_SIZE = 2048 }; /* of a list for people, cut when longer */
+
+struct survey {
+    struct check *check;
+    keep_store *store;
+    const cJSON *catalog;
+};
 
 static const struct {
     const char *sqlstate, *part, *todo;
@@ -50,10 +62,10 @@ static void check_create(struct check *check)
                    "this user may not create tables in the schema");
 }
 
-static void report(struct check *check, const char *name, const PGresult *result)
+static void report(struct check *check, const char *name, const PGresult *failure)
 {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(failure, PG_DIAG_MESSAGE_PRIMARY);
     const char *part = "operation", *todo = NULL;
     for (size_t i = 0; state && i < sizeof faults / sizeof *faults; i++)
         if (strcmp(state, faults[i].sqlstate) == 0) {
@@ -61,55 +73,229 @@ static void report(struct check *check, const char *name, const PGresult *result
             todo = faults[i].todo;
         }
     check_wrong(check, part, todo, "%s: %s", name,
-                message ? message : PQresultErrorMessage(result));
-    if (strcmp(part, "table") == 0)
-        check_create(check);
+                message ? message : PQresultErrorMessage(failure));
 }
 
-/* Plans one operation. The complaint of an earlier one of the same store is not repeated. */
-static void check_operation(struct check *check, keep_store *store, const cJSON *operation,
-                            char last[256])
+static const char *text_of(const cJSON *object, const char *name)
 {
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(operation, "op"));
-    char *sql = operation_sql(store, name);
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static void names_add(char names[NAMES_SIZE], const char *name)
+{
+    size_t size = strlen(names);
+    snprintf(names + size, NAMES_SIZE - size, "%s%s", size > 0 ? ", " : "", name);
+}
+
+/* Why the operation cannot be planned; NULL when it can. Free with PQclear(). */
+static PGresult *plan_failure(const struct survey *survey, const cJSON *operation)
+{
+    char *sql = operation_sql(survey->store, text_of(operation, "op"));
+    PGresult *result = NULL;
     /* Set-up operations are procedures, which cannot be planned. */
-    if (!sql || strncmp(sql, "explain do ", strlen("explain do ")) == 0) {
-        free(sql);
-        return;
+    if (sql && strncmp(sql, "explain do ", strlen("explain do ")) != 0) {
+        int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(operation, "args"));
+        const char *values[CALL_ARGS] = {NULL};
+        result = PQexecParams(survey->check->link, sql, count, NULL, values, NULL, NULL, 0);
+        if (!result) /* the link is lost */
+            result = PQmakeEmptyPGresult(survey->check->link, PGRES_FATAL_ERROR);
+        if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+            PQclear(result);
+            result = NULL;
+        }
     }
-    int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(operation, "args"));
-    const char *values[CALL_ARGS] = {NULL};
-    PGresult *result = PQexecParams(check->link, sql, count, NULL, values, NULL, NULL, 0);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        char complaint[256];
-        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        snprintf(complaint, sizeof complaint, "%s", message ? message : "");
-        if (strcmp(complaint, last) != 0)
-            report(check, name, result);
-        memcpy(last, complaint, sizeof complaint);
-    }
-    PQclear(result);
     free(sql);
+    return result;
+}
+
+/* The slots of the tables that a store's set-up makes. */
+static const cJSON *store_tables(const cJSON *catalog, const char *noun)
+{
+    const cJSON *operation;
+    char name[80];
+    snprintf(name, sizeof name, "%s.setup", noun);
+    cJSON_ArrayForEach(operation, catalog)
+    {
+        if (strcmp(text_of(operation, "op"), name) == 0)
+            return cJSON_GetObjectItemCaseSensitive(operation, "tables");
+    }
+    return NULL;
+}
+
+/* An operation belongs to the store whose set-up makes its tables: its noun may be another. */
+static bool operation_belongs(const cJSON *operation, const cJSON *tables)
+{
+    const cJSON *slot, *first = cJSON_GetObjectItemCaseSensitive(operation, "tables")->child;
+    cJSON_ArrayForEach(slot, tables)
+    {
+        if (first && strcmp(slot->valuestring, first->valuestring) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *configured_name(const struct survey *survey, const char *slot)
+{
+    const cJSON *options = survey->check->arguments->options;
+    return text_of(cJSON_GetObjectItemCaseSensitive(options, "tables"), slot);
+}
+
+/* How many of the tables are not there; `names` gets their names. */
+static int tables_missing(const struct survey *survey, const cJSON *tables, char names[NAMES_SIZE])
+{
+    const cJSON *slot;
+    int missing = 0;
+    names[0] = '\0';
+    cJSON_ArrayForEach(slot, tables)
+    {
+        const char *given = configured_name(survey, slot->valuestring);
+        char sql[IDENT_SQL_SIZE + 64], literal[IDENT_SQL_SIZE], quoted[IDENT_SQL_SIZE];
+        char *error = NULL;
+        struct ident name;
+        given = given ? given : slot->valuestring;
+        if (ident_parse(given, strlen(given), &name, &error) != KEEP_OK) {
+            keep_alloc(error, 0);
+            continue; /* never so: the engine has taken these options */
+        }
+        ident_literal(&name, literal);
+        ident_quoted(&name, quoted);
+        snprintf(sql, sizeof sql, "select to_regclass(%s) is null", literal);
+        /* No answer (no right to the schema, another database's name): planning will say why. */
+        const char *answer = check_query(survey->check->link, sql);
+        if (answer && *answer == 't') {
+            names_add(names, quoted);
+            missing++;
+        }
+    }
+    return missing;
+}
+
+/* Whether the command line asks for this store: by its name, or by the name of a table. */
+static bool store_wanted(const struct survey *survey, const cJSON *tables)
+{
+    const cJSON *slot;
+    bool wanted = survey->check->arguments->positional_count > 0;
+    cJSON_ArrayForEach(slot, tables)
+    {
+        wanted = wanted || configured_name(survey, slot->valuestring);
+    }
+    return wanted;
+}
+
+/* Plans what works right after the set-up. A complaint that several operations have is told once. */
+static void check_operations(const struct survey *survey, const cJSON *tables)
+{
+    const cJSON *operation;
+    cJSON *told = cJSON_CreateObject();
+    cJSON_ArrayForEach(operation, survey->catalog)
+    {
+        if (!operation_belongs(operation, tables) || text_of(operation, "needs"))
+            continue;
+        PGresult *failure = plan_failure(survey, operation);
+        const char *message = PQresultErrorField(failure, PG_DIAG_MESSAGE_PRIMARY);
+        message = message ? message : "";
+        if (failure && !cJSON_GetObjectItemCaseSensitive(told, message)) {
+            report(survey->check, text_of(operation, "op"), failure);
+            cJSON_AddTrueToObject(told, message);
+        }
+        PQclear(failure);
+    }
+    cJSON_Delete(told);
+}
+
+/* Plans what needs an opt-in, which may not have run: then a table or a column is not there. */
+static void check_features(const struct survey *survey, const cJSON *tables)
+{
+    const cJSON *operation, *feature;
+    cJSON *features = cJSON_CreateObject(); /* opt-in → the operations that fail without it */
+    cJSON_ArrayForEach(operation, survey->catalog)
+    {
+        const char *needs = text_of(operation, "needs"), *name = text_of(operation, "op");
+        if (!needs || !operation_belongs(operation, tables))
+            continue;
+        PGresult *failure = plan_failure(survey, operation);
+        const char *state = PQresultErrorField(failure, PG_DIAG_SQLSTATE);
+        if (state && (strcmp(state, "42703") == 0 || strcmp(state, "42P01") == 0)) {
+            char names[NAMES_SIZE] = "";
+            const char *others = text_of(features, needs);
+            if (others)
+                names_add(names, others);
+            names_add(names, name);
+            cJSON_DeleteItemFromObjectCaseSensitive(features, needs);
+            cJSON_AddStringToObject(features, needs, names);
+        } else if (failure) {
+            report(survey->check, name, failure);
+        }
+        PQclear(failure);
+    }
+    cJSON_ArrayForEach(feature, features)
+    {
+        char todo[128];
+        snprintf(todo, sizeof todo, "statekeep call %s makes it", feature->string);
+        check_note("feature", todo, "not set up: %s", feature->valuestring);
+    }
+    cJSON_Delete(features);
+}
+
+/* `some`: one store at least has tables. */
+static void check_store(const struct survey *survey, const char *noun, bool some)
+{
+    struct check *check = survey->check;
+    const cJSON *tables = store_tables(survey->catalog, noun);
+    char names[NAMES_SIZE], todo[160];
+    int before = check->wrong;
+    if (tables_missing(survey, tables, names) < cJSON_GetArraySize(tables)) {
+        check_operations(survey, tables);
+        /* A broken table would pass for a feature that is not set up. */
+        if (check->wrong == before) {
+            check_fine("store", "%s: its operations can be planned, with the rights they need",
+                       noun);
+            check_features(survey, tables);
+        }
+    } else if (some && !store_wanted(survey, tables)) {
+        snprintf(todo, sizeof todo, "statekeep setup %s makes it", noun);
+        check_note("store", todo, "%s: not set up", noun);
+    } else {
+        snprintf(todo, sizeof todo,
+                 "run statekeep setup %s, or name the table with --table and the option \"tables\"",
+                 noun);
+        check_wrong(check, "table", todo, "%s: there is no %s", noun, names);
+    }
+}
+
+static void check_stores(const struct survey *survey)
+{
+    const cJSON *noun;
+    char names[NAMES_SIZE];
+    bool some = false, all = true;
+    cJSON_ArrayForEach(noun, survey->check->stores)
+    {
+        const cJSON *tables = store_tables(survey->catalog, noun->valuestring);
+        int missing = tables_missing(survey, tables, names);
+        some = some || missing < cJSON_GetArraySize(tables);
+        all = all && missing == 0;
+    }
+    cJSON_ArrayForEach(noun, survey->check->stores)
+    {
+        check_store(survey, noun->valuestring, some);
+    }
+    if (!all)
+        check_create(survey->check);
 }
 
 bool check_tables(struct check *check)
 {
     int exit_code, before = check->wrong;
-    keep_store *store = session_open(check->arguments->dsn, check->arguments->options, &exit_code);
-    if (!store) {
+    struct survey survey = {.check = check};
+    survey.store = session_open(check->arguments->dsn, check->arguments->options, &exit_code);
+    if (!survey.store) {
         check_wrong(check, "options", NULL, "the engine refuses them");
         return false;
     }
     cJSON *catalog = cJSON_Parse(keep_catalog());
-    const cJSON *operation;
-    char last[256] = "";
-    cJSON_ArrayForEach(operation, catalog)
-    {
-        check_operation(check, store, operation, last);
-    }
+    survey.catalog = catalog;
+    check_stores(&survey);
     cJSON_Delete(catalog);
-    session_close(store);
-    if (check->wrong == before)
-        check_fine("tables", "every operation can be planned, with the rights it needs");
-    return check->wrong == 0;
+    session_close(survey.store);
+    return check->wrong == before;
 }

@@ -4,22 +4,23 @@
 #define STATEKEEP_CLI_H
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <statekeep.h>
 
 enum {
-    EXIT_USAGE = 64,     /* the command line is wrong (sysexits.h) */
-    CLI_POSITIONALS = 2, /* most words that are no options, of any subcommand */
+    EXIT_USAGE = 64,            /* the command line is wrong (sysexits.h) */
+    POSITIONALS_MANY = INT_MAX, /* no limit to the words that are no options */
 };
 
 /* What is written behind a subcommand. */
 struct arguments {
-    const char *dsn; /* NULL: as keep_open() has it */
-    cJSON *options;  /* an object, for keep_open() */
-    bool sql;        /* --sql */
-    int rounds;      /* --rounds; 0: not said */
-    int ms;          /* --ms; 0: not said */
-    const char *positional[CLI_POSITIONALS];
+    const char *dsn;   /* NULL: as keep_open() has it */
+    cJSON *options;    /* an object, for keep_open() */
+    bool sql;          /* --sql */
+    int rounds;        /* --rounds; 0: not said */
+    int ms;            /* --ms; 0: not said */
+    char **positional; /* words that are no options; borrowed from argv */
     int positional_count;
 };
 
@@ -50,6 +51,10 @@ void session_close(keep_store *store);
 
 /* The operations whose names end in `ending` (".setup"), as a list of names to free with cJSON_Delete(). */
 cJSON *session_operations(const char *ending);
+
+/* The stores that the positional words name, each once, or all when there are none: a store is the noun of a ".setup"
+ * operation. A list of names to free with cJSON_Delete(); NULL after saying on stderr that a word names none. */
+cJSON *session_stores(const struct command *command, const struct arguments *arguments);
 
 /* A bar on stderr when that is a terminal, else nothing. */
 void progress_show(long done, long total, const char *label);

@@ -79,3 +79,43 @@ cJSON *session_operations(const char *ending)
     cJSON_Delete(catalog);
     return names;
 }
+
+static bool list_has(const cJSON *list, const char *text)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (strcmp(item->valuestring, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+cJSON *session_stores(const struct command *command, const struct arguments *arguments)
+{
+    cJSON *stores = session_operations(".setup"), *chosen = cJSON_CreateArray(), *store;
+    cJSON_ArrayForEach(store, stores)
+    {
+        *strchr(store->valuestring, '.') = '\0';
+    }
+    for (int i = 0; i < arguments->positional_count; i++) {
+        const char *word = arguments->positional[i];
+        if (list_has(stores, word)) {
+            if (!list_has(chosen, word))
+                cJSON_AddItemToArray(chosen, cJSON_CreateString(word));
+            continue;
+        }
+        fprintf(stderr, "statekeep %s: there is no store \"%s\"; the stores are", command->name,
+                word);
+        cJSON_ArrayForEach(store, stores)
+        {
+            fprintf(stderr, "%s %s", store == stores->child ? "" : ",", store->valuestring);
+        }
+        fputc('\n', stderr);
+        cJSON_Delete(stores);
+        cJSON_Delete(chosen);
+        return NULL;
+    }
+    cJSON_Delete(arguments->positional_count > 0 ? stores : chosen);
+    return arguments->positional_count > 0 ? chosen : stores;
+}

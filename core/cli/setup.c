@@ -1,14 +1,15 @@
-/* statekeep setup: makes the tables of every store, or prints how. */
+/* statekeep setup: makes the tables of the stores, or prints how. */
 #include "cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char help[] =
-    "usage: statekeep setup [--dsn DSN] [--table NAME=TABLE]… [--sql]\n\n"
-    "Makes the tables and indexes of every store. Tables that exist are left as they are, so it "
+    "usage: statekeep setup [STORE…] [--dsn DSN] [--table NAME=TABLE]… [--sql]\n\n"
+    "Makes the tables and indexes of the stores. Tables that exist are left as they are, so it "
     "may\n"
     "run at every start, by several processes at once, and with data rights only.\n\n"
+    "  STORE               as in state, whose tables state.setup makes; all when none is named\n"
     "  --dsn DSN           the database; else $STATEKEEP_DSN, else $DATABASE_URL, else "
     "\"embedded:\"\n"
     "  --table NAME=TABLE  another name for a table, as in agent_states=app.\"My States\"; "
@@ -41,30 +42,38 @@ static keep_status make_tables(keep_store *store, const char *name)
     return status;
 }
 
-static int setup_run(const struct arguments *arguments)
+static int setup_stores(const struct arguments *arguments, const cJSON *nouns)
 {
     int exit_code;
     keep_store *store = session_open(arguments->dsn, arguments->options, &exit_code);
     if (!store)
         return exit_code;
-    cJSON *names = session_operations(".setup");
     keep_status status = KEEP_OK;
-    int total = cJSON_GetArraySize(names);
+    int total = cJSON_GetArraySize(nouns);
     for (int i = 0; i < total && status == KEEP_OK; i++) {
-        const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(names, i));
+        char name[80];
+        snprintf(name, sizeof name, "%s.setup", cJSON_GetArrayItem(nouns, i)->valuestring);
         if (!arguments->sql)
             progress_show(i, total, name);
         status = arguments->sql ? print_sql(store, name) : make_tables(store, name);
     }
     progress_end();
-    cJSON_Delete(names);
     session_close(store);
     return (int)status;
+}
+
+static int setup_run(const struct arguments *arguments)
+{
+    cJSON *nouns = session_stores(&setup_command, arguments);
+    int exit_code = nouns ? setup_stores(arguments, nouns) : EXIT_USAGE;
+    cJSON_Delete(nouns);
+    return exit_code;
 }
 
 const struct command setup_command = {
     .name = "setup",
     .takes = "dts",
+    .positionals = POSITIONALS_MANY,
     .summary = "makes the tables, or prints the SQL that does",
     .help = help,
     .run = setup_run,
