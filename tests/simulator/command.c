@@ -182,6 +182,26 @@ static void decode_array(struct command *command, int index, const char *data, s
                    reader.left);
 }
 
+/* Which row the item is about and which call it is: a document carries the call's number, and so does a copy's source. */
+static void name_item(struct item *item, const struct statement_spec *spec)
+{
+    const char *mark = NULL;
+    for (int i = 0; i < spec->arg_count; i++)
+        if (spec->args[i].type == ARG_JSON)
+            item->document = item->args[i];
+    if (item->document)
+        mark = strstr(item->document, "\"n\":");
+    else if (strcmp(spec->name, "checkpoint.copy") == 0)
+        mark = strrchr(item->args[0], '#');
+    if (mark)
+        item->number = atoi(mark + strcspn(mark, "0123456789"));
+    item->key = -1;
+    if (spec->key_count == 2)
+        item->key = key_of(item->args[spec->key[0]], item->args[spec->key[1]]);
+    else if (spec->key_count == 1)
+        item->key = key_of_thread(item->args[spec->key[0]], item->sizes[spec->key[0]]);
+}
+
 static void decode(struct command *command, int count, const char *const *values, const int *sizes,
                    const int *formats)
 {
@@ -201,10 +221,8 @@ static void decode(struct command *command, int count, const char *const *values
         else if (values[i])
             set_arg(&command->items[0], i, spec->args[i].type, values[i], (size_t)sizes[i]);
     }
-    for (int i = 0; i < command->count; i++) {
-        struct item *item = &command->items[i];
-        item->key = spec->key_count == 2 ? key_of(item->args[0], item->args[1]) : -1;
-    }
+    for (int i = 0; i < command->count; i++)
+        name_item(&command->items[i], spec);
 }
 
 struct command *command_query(const char *name, const char *sql, int count,

@@ -14,7 +14,8 @@ static struct {
     struct limits limits;
     bool hold;
     bool watched; /* asked for the descriptor, and polls only when it is readable */
-    int spread;   /* how many keys are in use */
+    int spread;   /* how many keys of a table are in use */
+    int threads;  /* per thousand calls of a key: those about checkpoints */
     int faulty;   /* per thousand saves */
     int default_ms;
 } host;
@@ -65,17 +66,11 @@ static const char *bad_call(keep_text *args, int *count)
     return names[at];
 }
 
-static const char *fill(struct call *call, keep_text *args, int *count, char *text)
+static void fill_state(struct call *call, keep_text *args, char *text)
 {
-    static const char *const names[] = {"state.save",  "state.load", "state.delete", "state.list",
-                                        "state.count", "admin.ping", "state.setup"};
-    static const int counts[] = {3, 2, 2, 3, 0, 0, 0};
     static const char *const limits[] = {NULL, NULL, "0", "1", "3", "+2"};
-    const char *agent = "", *session = "";
-    if (call->kind == CALL_BAD)
-        return bad_call(args, count);
-    if (call->key >= 0)
-        key_names(call->kind == CALL_LIST ? call->key * SESSIONS : call->key, &agent, &session);
+    const char *agent, *session;
+    key_names(call->kind == CALL_LIST ? call->key * SESSIONS : call->key, &agent, &session);
     args[0] = text_of(agent);
     args[1] = text_of(session);
     if (call->kind == CALL_SAVE) {
@@ -85,19 +80,94 @@ static const char *fill(struct call *call, keep_text *args, int *count, char *te
         args[1] = text_of(limits[random_between(0, 5)]);
         args[2] = text_of(limits[random_between(0, 5)]);
     }
-    *count = counts[call->kind];
-    call->find = call->kind == CALL_LOAD && random_chance(300);
-    return call->find ? "state.find" : names[call->kind];
+}
+
+/* Mostly the version that will be there once all that wait have succeeded; 0: none. */
+static int draw_expected(int key)
+{
+    int version = table_version(key);
+    if (random_chance(150))
+        return (int)random_between(0, 4);
+    for (int i = 0; i < oracle_pending() && random_chance(950); i++)
+        version += oracle_pending_at(i)->key == key && call_stores(oracle_pending_at(i));
+    return version;
+}
+
+static void fill_thread(struct call *call, keep_text *args, char *text)
+{
+    const char *name, *none;
+    key_names(call->key, &name, &none);
+    args[0] = text_of(name);
+    if (call->kind == CALL_COPY) {
+        call->source = STATES + (int)random_between(0, THREADS - 1);
+        key_names(call->source, &name, &none);
+        snprintf(text, DOCUMENT, "%s#%d", name, call->number);
+        args[1] = args[0];
+        args[0] = text_of(text);
+        return;
+    }
+    if (call->kind == CALL_LOAD || call->kind == CALL_DELETE)
+        return;
+    fill_document(call, text);
+    args[1] = text_of(call->document);
+    if (call->kind != CALL_SAVE_VERSION)
+        return;
+    call->expected = draw_expected(call->key);
+    snprintf(text, DOCUMENT, "%d", call->expected);
+    args[2] = text_of(call->expected ? text : NULL);
+}
+
+static const char *fill(struct call *call, keep_text *args, int *count, char *text)
+{
+    static const struct {
+        const char *name;
+        int count;
+    } of_states[] = {{"state.save", 3},  {"state.load", 2}, {"state.delete", 2},
+                     {NULL, 0},          {NULL, 0},         {"state.list", 3},
+                     {"state.count", 0}, {"admin.ping", 0}, {"state.setup", 0}},
+      of_threads[] = {{"checkpoint.save", 2},
+                      {"checkpoint.load", 1},
+                      {"checkpoint.delete", 1},
+                      {"checkpoint.save_version", 3},
+                      {"checkpoint.copy", 2}};
+    bool thread = call->key >= STATES, load = call->kind == CALL_LOAD;
+    if (call->kind == CALL_BAD)
+        return bad_call(args, count);
+    if (thread)
+        fill_thread(call, args, text);
+    else if (call->key >= 0)
+        fill_state(call, args, text);
+    *count = thread ? of_threads[call->kind].count : of_states[call->kind].count;
+    call->form =
+        load ? (enum load_form)random_between(LOAD_PLAIN, thread ? LOAD_VERSION : LOAD_OBJECT)
+             : LOAD_PLAIN;
+    if (call->form == LOAD_OBJECT)
+        return thread ? "checkpoint.find" : "state.find";
+    if (call->form == LOAD_VERSION)
+        return "checkpoint.load_version";
+    return thread ? of_threads[call->kind].name : of_states[call->kind].name;
 }
 
 static enum call_kind draw_kind(void)
 {
-    static const int chances[] = {445, 300, 100, 60, 20, 30, 15, 30};
+    static const int chances[] = {380, 280, 90, 90, 25, 60, 20, 25, 10, 20};
     int64_t at = random_between(0, 999);
     int kind = 0;
     while (at >= chances[kind])
         at -= chances[kind++];
     return (enum call_kind)kind;
+}
+
+static int draw_key(enum call_kind kind)
+{
+    int threads = host.spread < THREADS ? host.spread : THREADS;
+    if (kind > CALL_LIST)
+        return -1;
+    if (kind == CALL_LIST)
+        return (int)random_between(0, AGENTS - 1);
+    if (kind == CALL_SAVE_VERSION || kind == CALL_COPY || random_chance(host.threads))
+        return STATES + (int)random_between(0, threads - 1);
+    return (int)random_between(0, host.spread - 1);
 }
 
 static int draw_deadline(void)
@@ -109,9 +179,7 @@ static int draw_deadline(void)
 static struct call *submit(enum call_kind kind, int deadline_ms)
 {
     static char text[DOCUMENT];
-    int key = kind == CALL_LIST ? (int)random_between(0, AGENTS - 1)
-                                : (int)random_between(0, host.spread - 1);
-    struct call *call = oracle_new(kind, kind <= CALL_LIST ? key : -1);
+    struct call *call = oracle_new(kind, draw_key(kind));
     keep_text args[PARAMS];
     int count, limit_ms = deadline_ms ? deadline_ms : host.default_ms;
     const char *name = fill(call, args, &count, text);
@@ -290,8 +358,7 @@ static void act(void)
     else
         keep_interrupt(host.store, 0);
     if (world.knobs.lock && random_chance(world.knobs.lock))
-        table_lock((int)random_between(0, host.spread - 1),
-                   world.now_us + random_between(1, 600000));
+        table_lock(draw_key(CALL_SAVE), world.now_us + random_between(1, 600000));
 }
 
 /* ---- beginning and end */
@@ -307,7 +374,8 @@ static void draw_options(char *json, size_t size)
     limits->queue_bytes = random_between(500, random_chance(100) ? 20000 : 1 << 28);
     host.hold = random_chance(300);
     host.watched = random_chance(800);
-    host.spread = (int)random_between(1, random_chance(300) ? 2 : KEYS);
+    host.spread = (int)random_between(1, random_chance(300) ? 2 : STATES);
+    host.threads = random_chance(300) ? 0 : (int)random_between(1, 600);
     host.faulty = random_chance(500) ? 0 : (int)random_between(1, 200);
     host.default_ms = random_chance(500)   ? 30000
                       : random_chance(300) ? 0
@@ -399,7 +467,7 @@ static void must_serve(void)
     for (enum call_kind kind = CALL_SAVE; kind < CALL_BAD; kind++) {
         struct call *call = submit(kind, -1);
         settle();
-        if (call->status != KEEP_OK && call->status != KEEP_FULL)
+        if (call->status != KEEP_OK && call->status != KEEP_FULL && !call->refused)
             world_fail("call %d ends as %s on a server that has been healthy for seconds: %s",
                        call->number, keep_status_name(call->status), call->answer);
     }

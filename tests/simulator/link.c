@@ -745,8 +745,10 @@ static PGresult *sim_get_result(PGconn *link)
         link->async = ASYNC_PIPELINE_IDLE;
         if (result->status == PGRES_PIPELINE_SYNC) {
             process_queue(link);
-            if (!link->queued)
+            if (!link->queued) {
                 memset(link->inflight, 0, sizeof link->inflight);
+                oracle_answered(link);
+            }
         }
         return result;
     }

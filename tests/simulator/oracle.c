@@ -15,11 +15,13 @@ static int call_count;
 static struct call *pending[CALLS];
 static int pending_count;
 static bool closing;
+static uint64_t looked; /* when all outcomes were last looked at */
 
 void oracle_begin(const struct limits *given)
 {
     limits = *given;
     closing = false;
+    looked = 0;
 }
 
 void oracle_end(void)
@@ -74,15 +76,20 @@ struct call *oracle_pending_at(int index)
     return pending[index];
 }
 
+bool call_stores(const struct call *call)
+{
+    return call->kind == CALL_SAVE || call->kind == CALL_SAVE_VERSION || call->kind == CALL_COPY;
+}
+
 bool call_writes(const struct call *call)
 {
-    return call->kind == CALL_SAVE || call->kind == CALL_DELETE || call->kind == CALL_SETUP;
+    return call_stores(call) || call->kind == CALL_DELETE || call->kind == CALL_SETUP;
 }
 
 /* A younger save of the same key that was committed: it told the elder one's success. */
 struct call *call_superseder(const struct call *call)
 {
-    for (int i = call->number; i < call_count; i++)
+    for (int i = call->number; call->kind == CALL_SAVE && i < call_count; i++)
         if (calls[i]->kind == CALL_SAVE && calls[i]->key == call->key && calls[i]->applied)
             return calls[i];
     return NULL;
@@ -90,10 +97,9 @@ struct call *call_superseder(const struct call *call)
 
 /* ---- what leaves, and what the server does */
 
-static void look_at_document(const struct pg_conn *link, const struct item *item)
+static void look_at_call(const struct pg_conn *link, const struct item *item)
 {
-    const char *mark = strstr(item->args[2], "\"n\":");
-    struct call *call = mark ? oracle_call(atoi(mark + 4)) : NULL;
+    struct call *call = oracle_call(item->number);
     if (!call)
         world_fail("link %d sends a document that nobody submitted", link_number(link));
     if (call->done)
@@ -101,6 +107,26 @@ static void look_at_document(const struct pg_conn *link, const struct item *item
                    keep_status_name(call->status));
     if (!call->sent)
         call->sent = ++world.order;
+    call->doubt = link_number(link);
+}
+
+void oracle_answered(const struct pg_conn *link)
+{
+    for (int i = 0; i < call_count; i++)
+        if (calls[i]->doubt == link_number(link)) {
+            calls[i]->doubt = 0;
+            calls[i]->known = ++world.order;
+        }
+}
+
+/* No statement settles by itself what two calls of one key do, but for those that may meet as they are. */
+static void look_at_keys(const struct command *query)
+{
+    for (int i = 0; query->spec->same_key != SAME_KEY_ANY && i < query->count; i++)
+        for (int j = 0; j < i; j++)
+            if (query->items[i].key >= 0 && query->items[i].key == query->items[j].key)
+                world_fail("a batch of %s names key %d twice", query->spec->name,
+                           query->items[i].key);
 }
 
 void oracle_sent(const struct pg_conn *link, const struct command *query)
@@ -112,9 +138,10 @@ void oracle_sent(const struct pg_conn *link, const struct command *query)
             bytes += (int64_t)item->sizes[j];
         if (item->key >= 0 && link_key_elsewhere(link, item->key))
             world_fail("key %d is under way on two connections", item->key);
-        if (strcmp(query->spec->name, "state.save") == 0)
-            look_at_document(link, item);
+        if (item->document || item->number)
+            look_at_call(link, item);
     }
+    look_at_keys(query);
     if (query->count > limits.batch)
         world_fail("a batch of %d calls is sent; the option allows %d", query->count, limits.batch);
     if (query->count > 1 && bytes > limits.batch_bytes)
@@ -129,14 +156,21 @@ static bool told_not_committed(keep_status status)
 
 void oracle_saved(struct call *call)
 {
-    if (call->applied)
-        world_fail("call %d was committed twice", call->number);
+    if (call->applied || call->refused)
+        world_fail("call %d was carried out twice", call->number);
     if (call->done && told_not_committed(call->status))
         world_fail("call %d is committed although it was told %s", call->number,
                    keep_status_name(call->status));
     call->applied = ++world.order;
     if (call->done && !call->sent)
         world_fail("call %d is committed and never left", call->number);
+}
+
+void oracle_refused(struct call *call)
+{
+    if (call->applied || call->refused)
+        world_fail("call %d was carried out twice", call->number);
+    call->refused = true;
 }
 
 /* ---- submitting */
@@ -204,8 +238,8 @@ int oracle_submitted(keep_store *store, struct call *call, keep_op ticket)
 
 static noreturn void wrong(const struct call *call, const char *why)
 {
-    static const char *const kinds[] = {"save",  "load", "delete", "list",
-                                        "count", "ping", "set-up", "bad call"};
+    static const char *const kinds[] = {"save", "load",  "delete", "save_version", "copy",
+                                        "list", "count", "ping",   "set-up",       "bad call"};
     world_fail("call %d, a %s of key %d, ends as %s: %s; its answer is %s", call->number,
                kinds[call->kind], call->key, keep_status_name(call->status), why, call->answer);
 }
@@ -229,7 +263,29 @@ static bool past_deadline(const struct call *call)
     return call->deadline_us && world.now_us >= call->deadline_us;
 }
 
-/* Why a call may end this way; NULL when it may. */
+/* Whether the engine may be in doubt: since the last look there was a time when the server's word was still to come. */
+static bool was_open(const struct call *call)
+{
+    return call->doubt || call->known > looked;
+}
+
+/* As far as its arguments tell who a call is. A superseded save is committed with the one that travels in its place. */
+static bool in_doubt(const struct call *call)
+{
+    bool doubt = !call_stores(call) || was_open(call);
+    for (int i = call->number; call->kind == CALL_SAVE && i < call_count && !doubt; i++)
+        doubt = calls[i]->kind == CALL_SAVE && calls[i]->key == call->key && was_open(calls[i]);
+    return doubt;
+}
+
+static const char *conflict_fault(const struct call *call)
+{
+    if (strstr(call->answer, "\"sqlstate\":"))
+        return world.knobs.retry_error > 100 ? NULL : "nothing conflicted";
+    return call->kind == CALL_SAVE_VERSION && call->refused ? NULL : "no other version was there";
+}
+
+/* Why a call may not end this way; NULL when it may. */
 static const char *fault_of(const struct call *call)
 {
     const struct knobs *knobs = &world.knobs;
@@ -250,6 +306,10 @@ static const char *fault_of(const struct call *call)
     case KEEP_UNKNOWN:
         if (!call_writes(call))
             return "it does not write";
+        if (strstr(call->answer, "\"reason\":\"memory\""))
+            return world_refuses_memory() ? NULL : "there is memory";
+        if (!in_doubt(call))
+            return "what became of it is known";
         if (by_deadline)
             return past_deadline(call) ? NULL : "its time is not over";
         return links_break || by_close || world_refuses_memory() ? NULL : "no link broke";
@@ -260,7 +320,9 @@ static const char *fault_of(const struct call *call)
                    ? NULL
                    : "the server serves";
     case KEEP_CONFLICT:
-        return knobs->retry_error > 100 ? NULL : "nothing conflicted";
+        return conflict_fault(call);
+    case KEEP_ABSENT:
+        return call->kind == CALL_COPY && call->refused ? NULL : "what it needs was there";
     case KEEP_FULL:
         return call->at_once ? NULL : "it was taken";
     case KEEP_CLOSED:
@@ -285,23 +347,31 @@ static struct sight *sight_of_text(const struct call *call, char kind)
     wrong(call, "the server did not answer that to this call");
 }
 
-/* The document of a load's answer; state.find gives it in an object. */
-static char *loaded_document(const struct call *call)
+/* The document of a load's answer; state.find gives it in an object, load_version with its version. */
+static char *loaded_document(const struct call *call, int *version)
 {
     static const char before[] = "{\"state\":";
-    size_t skip = call->find ? strlen(before) : 0, size = strlen(call->answer);
-    if (call->find && (strncmp(call->answer, before, skip) != 0 || call->answer[size - 1] != '}'))
-        wrong(call, "its document is not in an object");
-    return strndup(call->answer + skip, size - skip - call->find);
+    const char *start = call->answer, *end = start + strlen(start);
+    if (call->form != LOAD_PLAIN) {
+        if (strncmp(start, before, strlen(before)) != 0 || *--end != '}')
+            wrong(call, "its document is not in an object");
+        start += strlen(before);
+    }
+    if (call->form == LOAD_VERSION) {
+        end = strrchr(start, ',');
+        if (!end || sscanf(end, ",\"version\":%d}", version) != 1)
+            wrong(call, "it gives no version");
+    }
+    return strndup(start, (size_t)(end - start));
 }
 
 /* NULL for a load that found nothing: which sight that was only hindsight tells. */
 static struct sight *sight_of_load(const struct call *call)
 {
-    int number = -1;
+    int number = -1, version = 0;
     if (strcmp(call->answer, "null") == 0)
         return NULL;
-    char *document = loaded_document(call);
+    char *document = loaded_document(call, &version);
     if (sscanf(document, "{\"x\": %d, ", &number) != 1 || number < 0 || number >= sight_count())
         wrong(call, "that was never stored");
     struct sight *sight = sight_at(number);
@@ -310,15 +380,31 @@ static struct sight *sight_of_load(const struct call *call)
     free(document);
     if (!stored || sight->order < call->submitted || sight->used)
         wrong(call, "that is the answer to another call");
+    if (call->form == LOAD_VERSION && version != sight->version)
+        wrong(call, "that is another row's version");
     return sight;
+}
+
+static bool gives_row(const struct call *call)
+{
+    const char *name, *session;
+    size_t size = strlen(call->answer);
+    if (call->kind == CALL_SAVE_VERSION)
+        return atoi(call->answer) == call->version && strspn(call->answer, "0123456789") == size;
+    key_names(call->key, &name, &session);
+    return size == strlen(name) + 2 && strncmp(call->answer + 1, name, size - 2) == 0 &&
+           call->answer[0] == '"' && call->answer[size - 1] == '"';
 }
 
 static void look_at_answer(struct call *call)
 {
+    if (call_stores(call) && !call->applied && !call_superseder(call))
+        wrong(call, "it was not committed");
     switch (call->kind) {
-    case CALL_SAVE:
-        if (!call->applied && !call_superseder(call))
-            wrong(call, "it was not committed");
+    case CALL_SAVE_VERSION:
+    case CALL_COPY:
+        if (!gives_row(call))
+            wrong(call, "that is not the row it stored");
         break;
     case CALL_LOAD:
         call->sight = sight_of_load(call);
@@ -330,7 +416,8 @@ static void look_at_answer(struct call *call)
     default:
         break;
     }
-    bool plain = call_writes(call) || call->kind == CALL_PING;
+    bool plain = call->kind == CALL_SAVE || call->kind == CALL_DELETE || call->kind == CALL_PING ||
+                 call->kind == CALL_SETUP;
     if (plain && strcmp(call->answer, "null") != 0)
         wrong(call, "it gives nothing");
     if (call->sight)
@@ -383,6 +470,7 @@ int oracle_look(keep_store *store, const struct call *own)
         finish(store, call, status);
         others += call != own && !call->awaited;
     }
+    looked = ++world.order;
     if (link_count() > limits.connections)
         world_fail("%d connections are open; the option allows %d", link_count(),
                    limits.connections);

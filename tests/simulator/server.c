@@ -234,16 +234,14 @@ static void answer_error(struct answer *answer, const char *sqlstate, const char
 static const char *documents_fault(const struct command *query, const char **message)
 {
     for (int i = 0; i < query->count; i++) {
-        const struct item *item = &query->items[i];
-        for (int j = 0; j < i; j++)
-            if (query->items[j].key == item->key)
-                world_fail("a batch of saves names one key twice");
-        size_t size = item->sizes[2];
-        if (size < 2 || item->args[2][0] != '{' || item->args[2][size - 1] != '}') {
+        const char *document = query->items[i].document;
+        if (!document)
+            continue;
+        if (document[0] != '{' || document[strlen(document) - 1] != '}') {
             *message = "invalid input syntax for type json";
             return "22P02";
         }
-        if (strstr(item->args[2], "\\u0000")) {
+        if (strstr(document, "\\u0000")) {
             *message = "unsupported Unicode escape sequence";
             return "22P05";
         }
@@ -251,32 +249,60 @@ static const char *documents_fault(const struct command *query, const char **mes
     return NULL;
 }
 
+static void put_ping(PGresult *rows, int number, const struct item *item)
+{
+    (void)number;
+    (void)item;
+    result_put(rows, result_row(rows), 0, "1");
+}
+
+/* What a statement gives: its columns, and how an item's rows are made. The writes that are not here give nothing. */
+static const struct shape {
+    const char *name;
+    void (*put)(PGresult *rows, int number, const struct item *item);
+    Oid types[PARAMS - 1];
+} shapes[] = {
+    {"state.load", table_load, {3802}},
+    {"state.find", table_load, {3802}},
+    {"state.list", table_list, {25}},
+    {"state.count", table_count, {20}},
+    {"admin.ping", put_ping, {23}},
+    {"checkpoint.load", table_load, {3802}},
+    {"checkpoint.find", table_load, {3802}},
+    {"checkpoint.load_version", table_load, {3802, 20}},
+    {"checkpoint.save_version", table_save_version, {20}},
+    {"checkpoint.copy", table_copy, {25}},
+};
+
+static const struct shape *shape_of(const struct statement_spec *spec)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        if (strcmp(shapes[i].name, spec->name) == 0)
+            return &shapes[i];
+    if (!spec->writes || spec->gives != GIVES_NONE)
+        world_fail("the simulated server cannot do %s", spec->name);
+    return NULL;
+}
+
 static PGresult *query_rows(const struct command *query)
 {
-    const char *name = query->spec->name;
-    PGresult *rows;
-    bool load = strcmp(name, "state.load") == 0 || strcmp(name, "state.find") == 0;
-    if (load || strcmp(name, "state.list") == 0) {
-        rows = result_new(PGRES_TUPLES_OK, query->array ? 2 : 1);
-        result_column(rows, 0, "n", 20);
-        result_column(rows, query->array, load ? "state" : "session_id", load ? 3802 : 25);
-        for (int i = 0; i < query->count; i++)
-            (load ? table_load : table_list)(rows, query->array ? i + 1 : 0, &query->items[i]);
-        for (int i = rows->rows - 1; load && i > 0; i--)
-            result_swap_rows(rows, i, (int)random_between(0, i));
-    } else if (strcmp(name, "state.count") == 0) {
-        rows = result_new(PGRES_TUPLES_OK, 1);
-        result_column(rows, 0, "count", 20);
-        table_count(rows);
-    } else if (strcmp(name, "admin.ping") == 0) {
-        rows = result_new(PGRES_TUPLES_OK, 1);
-        result_column(rows, 0, "ping", 23);
-        result_put(rows, result_row(rows), 0, "1");
-    } else if (query->spec->writes) {
-        rows = result_new(PGRES_COMMAND_OK, 0);
-    } else {
-        world_fail("the simulated server cannot do %s", name);
-    }
+    const struct shape *shape = shape_of(query->spec);
+    int columns = 0, first = query->array;
+    if (!shape)
+        return result_new(PGRES_COMMAND_OK, 0);
+    while (columns < PARAMS - 1 && shape->types[columns])
+        columns++;
+    PGresult *rows = result_new(PGRES_TUPLES_OK, first + columns);
+    result_column(rows, 0, "n", 20);
+    for (int i = 0; i < columns; i++)
+        result_column(rows, first + i,
+                      i < query->spec->column_count ? query->spec->columns[i] : "?",
+                      shape->types[i]);
+    for (int i = 0; i < query->count; i++)
+        shape->put(rows, query->array ? i + 1 : 0, &query->items[i]);
+    /* Only the rows of one item have an order. */
+    for (int i = rows->rows - 1; shape->put != table_list && i > 0; i--)
+        result_swap_rows(rows, i, (int)random_between(0, i));
     return rows;
 }
 
@@ -291,8 +317,7 @@ static void run_query(struct session *session, struct command *query, struct ans
         answer_error(answer, "25006", "cannot execute INSERT in a read-only transaction");
         return;
     }
-    if (strcmp(query->spec->name, "state.save") == 0)
-        sqlstate = documents_fault(query, &message);
+    sqlstate = documents_fault(query, &message);
     if (!sqlstate && session->fate == FATE_SERIALIZATION) {
         sqlstate = "40001";
         message = "could not serialize access due to concurrent update";
@@ -311,6 +336,8 @@ static void run_query(struct session *session, struct command *query, struct ans
         answer_error(answer, sqlstate, message);
         return;
     }
+    for (int i = 0; i < query->count; i++)
+        query->items[i].refused = table_refuses(query->spec->name, &query->items[i]);
     answer_add(answer, MESSAGE_RESULT, query_rows(query));
     answer->query = query;
 }
@@ -383,13 +410,16 @@ static bool blocked(struct session *session, bool *timed_out)
 
 static void commit(struct session *session, struct answer *answer)
 {
-    struct command *query = answer->query;
-    bool save = query && strcmp(query->spec->name, "state.save") == 0;
-    bool delete = query && strcmp(query->spec->name, "state.delete") == 0;
-    if (query && strcmp(query->spec->name, "state.setup") == 0)
-        table_setup(!session->link);
-    for (int i = 0; (save || delete) && i < query->count; i++)
-        (save ? table_save : table_delete)(&query->items[i], !session->link);
+    const struct command *query = answer->query;
+    for (int i = 0; query && query->spec->writes && i < query->count; i++) {
+        const struct item *item = &query->items[i];
+        if (item->number)
+            table_store(item, !session->link);
+        else if (item->key >= 0)
+            table_delete(item, !session->link);
+        else
+            table_setup(!session->link);
+    }
 }
 
 static void say_end(struct session *session, bool server_itself)

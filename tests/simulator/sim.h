@@ -27,8 +27,10 @@
 enum {
     AGENTS = 3,
     SESSIONS = 8,
-    KEYS = AGENTS * SESSIONS,
-    PARAMS = 4, /* arguments of the operations that the simulated server knows */
+    STATES = AGENTS * SESSIONS,
+    THREADS = 6,
+    KEYS = STATES + THREADS, /* of the table of states, then of the table of checkpoints */
+    PARAMS = 4,              /* arguments of the operations that the simulated server knows */
     CALLS = 2048,
 };
 
@@ -132,7 +134,10 @@ enum command_kind { COMMAND_SETTING, COMMAND_PREPARE, COMMAND_QUERY, COMMAND_SYN
 struct item {
     char *args[PARAMS]; /* NULL: SQL null */
     size_t sizes[PARAMS];
-    int key; /* -1: none */
+    int key;              /* -1: none */
+    const char *document; /* among args; NULL: none */
+    int number;           /* of the call, where its arguments tell; else 0 */
+    bool refused; /* the row is not as the write needs it, so there is no row in the answer */
 };
 struct command {
     enum command_kind kind;
@@ -197,17 +202,24 @@ void table_reset(void);
 int64_t table_locked_until(int key); /* 0: free */
 void table_lock(int key, int64_t until_us);
 void table_unlock_all(void);
+/* Whether the row is not as the item of save_version or copy needs it. */
+bool table_refuses(const char *operation, const struct item *item);
 /* A committed item; `ghost`: the client no longer listens. */
-void table_save(const struct item *item, bool ghost);
+void table_store(const struct item *item, bool ghost);
 void table_delete(const struct item *item, bool ghost);
 void table_setup(bool ghost);
 /* Rows of the item; with a `number` (from 1) they begin with it. */
-void table_load(PGresult *rows, int number, const struct item *item);
+void table_load(PGresult *rows, int number,
+                const struct item *item); /* with its version if asked */
+void table_save_version(PGresult *rows, int number, const struct item *item);
+void table_copy(PGresult *rows, int number, const struct item *item);
 void table_list(PGresult *rows, int number, const struct item *item);
-void table_count(PGresult *rows);
+void table_count(PGresult *rows, int number, const struct item *item);
 int key_of(const char *agent, const char *session); /* world_fail() for a name nobody submitted */
-void key_names(int key, const char **agent, const char **session);
-struct call *table_current(int key); /* whose document is stored; NULL: none */
+int key_of_thread(const char *thread, size_t size);
+void key_names(int key, const char **agent_or_thread, const char **session);
+struct call *table_writer(int key); /* who stored what is there; NULL: nothing is */
+int table_version(int key);         /* 0: nothing is there */
 bool table_ghost_touched(int key);
 
 /* What the table showed to one item of a statement. */
@@ -215,10 +227,12 @@ struct sight {
     char kind; /* 'l'oad, 'i' list, 'c'ount, 'd'elete, 's'et-up */
     int key;   /* of a list: its agent */
     uint64_t order;
-    struct call *saw; /* of a load: whose document; NULL: none */
-    char *text;       /* of a list and a count: the answer as JSON */
-    bool ghost;       /* a delete or a set-up for which nobody listened */
-    bool used;        /* some call was given it */
+    struct call *saw;    /* of a load: whose document; NULL: none */
+    struct call *writer; /* of a load: who stored it: the same, or a copy */
+    int version;         /* of a load */
+    char *text;          /* of a list and a count: the answer as JSON */
+    bool ghost;          /* a delete or a set-up for which nobody listened */
+    bool used;           /* some call was given it */
 };
 int sight_count(void);
 struct sight *sight_at(int index);
@@ -232,12 +246,16 @@ enum call_kind {
     CALL_SAVE,
     CALL_LOAD,
     CALL_DELETE,
+    CALL_SAVE_VERSION,
+    CALL_COPY,
     CALL_LIST,
     CALL_COUNT,
     CALL_PING,
     CALL_SETUP,
     CALL_BAD
 };
+/* How a load is asked for: by load, find or load_version. */
+enum load_form { LOAD_PLAIN, LOAD_OBJECT, LOAD_VERSION };
 struct call {
     enum call_kind kind;
     int number; /* from 1, in order of submission; a saved document carries it */
@@ -245,7 +263,9 @@ struct call {
     keep_op ticket;
     bool shared;                  /* a ticket without a slot */
     bool at_once;                 /* finished when keep_submit() came back */
-    bool find;                    /* a load by state.find: the document comes in an object */
+    enum load_form form;          /* of a load */
+    int expected;                 /* of save_version: 0 for none */
+    int source;                   /* of a copy: the key */
     bool faulty;                  /* the server or the engine must refuse it */
     bool cancelled;               /* by the host */
     bool awaited;                 /* its ticket was given to keep_wait() */
@@ -253,13 +273,17 @@ struct call {
     bool released;                /* by the host */
     bool lingers;                 /* released, and its batch may still need it */
     size_t bytes;                 /* of its arguments */
-    char *document;               /* of a save, else NULL */
+    char *document;               /* of save and save_version, else NULL */
     uint64_t submitted, done;     /* world.order; 0: not yet */
     int64_t done_us, deadline_us; /* deadline 0: none */
     keep_status status;
     char *answer;
-    uint64_t sent;       /* of a save: when its document first left */
-    uint64_t applied;    /* of a save: when it was committed */
+    uint64_t sent;    /* of what stores: when it first left */
+    int doubt;        /* of what stores: the link it left on, until that gave its Sync's answer */
+    uint64_t known;   /* of what stores: when that answer was given */
+    uint64_t applied; /* of what stores: when it was committed */
+    int version;      /* that it gave the row */
+    bool refused;     /* committed without effect: the row was not as it needed */
     struct sight *sight; /* of a read that is OK */
 };
 void oracle_begin(const struct limits *limits);
@@ -272,9 +296,12 @@ struct call *oracle_by_ticket(keep_op ticket);
 int oracle_pending(void);
 struct call *oracle_pending_at(int index);
 bool call_writes(const struct call *call);
+bool call_stores(const struct call *call); /* puts a document into its key */
 struct call *call_superseder(const struct call *call);
 void oracle_sent(const struct pg_conn *link, const struct command *query);
+void oracle_answered(const struct pg_conn *link); /* the Sync's answer was handed out */
 void oracle_saved(struct call *call);
+void oracle_refused(struct call *call);
 /* After keep_submit(). Like oracle_look(). */
 int oracle_submitted(keep_store *store, struct call *call, keep_op ticket);
 /* After each step of the engine: who finished, and whether rightly. Gives how many others than `own` did. */

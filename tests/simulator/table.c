@@ -1,4 +1,4 @@
-/* The table of agent states, and a record of what it showed to whom. A document that is read carries the number of that
+/* The tables of agent states and of checkpoints, and a record of what it showed to whom. A document that is read carries the number of that
  * sight, so that the answer a caller gets tells which item of which statement it is. */
 #define _GNU_SOURCE
 #include "sim.h"
@@ -10,11 +10,13 @@
 enum { SIGHTS = 1 << 15 };
 
 struct row {
-    struct call *call; /* whose document it is; NULL: there is no row */
-    uint64_t order;    /* of its last save */
+    struct call *call;   /* whose document it is; NULL: there is no row */
+    struct call *writer; /* who stored it: the same, or a copy */
+    int version;
+    uint64_t order; /* of its last save */
     int64_t locked_until_us;
     bool ghost_touched;
-    struct call *newest; /* the youngest call that was saved in order */
+    struct call *newest; /* the youngest call that stored, or was refused, in order */
 };
 
 static struct row rows[KEYS];
@@ -26,6 +28,9 @@ static const char *const agents[AGENTS] = {"agent", "agent \"q\" \\",
                                            "\xc3\xa4gent\xf0\x9f\xa4\x96'; --"};
 static const char *const prefixes[SESSIONS] = {"s",  "session ", "\xe2\x98\x83", "{}",
                                                "$1", "\\N",      "NULL",         "\"\""};
+/* The empty name is one like any other. */
+static const char *const threads[THREADS] = {"",   "thread",   "#",
+                                             "%s", "{a}, 'b'", "\xf0\x9f\xa7\xb5"};
 
 static const char *session_name(int index)
 {
@@ -34,10 +39,10 @@ static const char *session_name(int index)
     return names[index];
 }
 
-void key_names(int key, const char **agent, const char **session)
+void key_names(int key, const char **agent_or_thread, const char **session)
 {
-    *agent = agents[key / SESSIONS];
-    *session = session_name(key % SESSIONS);
+    *agent_or_thread = key < STATES ? agents[key / SESSIONS] : threads[key - STATES];
+    *session = key < STATES ? session_name(key % SESSIONS) : "";
 }
 
 static int agent_of(const char *agent)
@@ -58,6 +63,14 @@ int key_of(const char *agent, const char *session)
                session ? session : "null");
 }
 
+int key_of_thread(const char *thread, size_t size)
+{
+    for (int i = 0; i < THREADS; i++)
+        if (thread && strlen(threads[i]) == size && memcmp(threads[i], thread, size) == 0)
+            return STATES + i;
+    world_fail("the server is asked for a thread that nobody named: %s", thread ? thread : "null");
+}
+
 int64_t table_locked_until(int key)
 {
     return rows[key].locked_until_us;
@@ -76,9 +89,14 @@ void table_unlock_all(void)
             rows[i].locked_until_us = world.now_us;
 }
 
-struct call *table_current(int key)
+struct call *table_writer(int key)
 {
-    return rows[key].call;
+    return rows[key].writer;
+}
+
+int table_version(int key)
+{
+    return rows[key].call ? rows[key].version : 0;
 }
 
 bool table_ghost_touched(int key)
@@ -106,20 +124,54 @@ struct sight *sight_at(int index)
     return &sights[index];
 }
 
-void table_save(const struct item *item, bool ghost)
+static int source_of(const struct item *item)
+{
+    return key_of_thread(item->args[0], (size_t)(strrchr(item->args[0], '#') - item->args[0]));
+}
+
+bool table_refuses(const char *operation, const struct item *item)
+{
+    if (strcmp(operation, "checkpoint.copy") == 0)
+        return !rows[source_of(item)].call;
+    if (strcmp(operation, "checkpoint.save_version") != 0)
+        return false;
+    return table_version(item->key) != (item->args[2] ? atoi(item->args[2]) : 0);
+}
+
+static struct call *asked_for(const struct item *item)
+{
+    struct call *call = oracle_call(item->number);
+    bool right = call && call->key == item->key && call_stores(call);
+    if (right && call->kind == CALL_COPY)
+        right = source_of(item) == call->source;
+    else if (right)
+        right = item->document && strcmp(call->document, item->document) == 0;
+    if (right && call->kind == CALL_SAVE_VERSION)
+        right = call->expected == (item->args[2] ? atoi(item->args[2]) : 0);
+    if (!right)
+        world_fail("a write reached key %d that nobody asked for there: %s", item->key,
+                   item->document ? item->document : item->args[0]);
+    return call;
+}
+
+void table_store(const struct item *item, bool ghost)
 {
     struct row *row = &rows[item->key];
-    const char *mark = strstr(item->args[2], "\"n\":");
-    struct call *call = mark ? oracle_call(atoi(mark + 4)) : NULL;
-    if (!call || call->kind != CALL_SAVE || call->key != item->key ||
-        strcmp(call->document, item->args[2]) != 0)
-        world_fail("a document reached key %d that was never saved there: %s", item->key,
-                   item->args[2]);
+    struct call *call = asked_for(item);
     row->ghost_touched = row->ghost_touched || ghost;
     if (!row->ghost_touched && row->newest && row->newest->number > call->number)
-        world_fail("call %d was saved after call %d, which is younger, in key %d", call->number,
-                   row->newest->number, item->key);
-    row->call = row->newest = call;
+        world_fail("call %d came to key %d after call %d, which is younger", call->number,
+                   item->key, row->newest->number);
+    row->newest = call;
+    if (item->refused) {
+        world_trace("call %d finds key %d otherwise%s", call->number, item->key,
+                    ghost ? " as a ghost" : "");
+        oracle_refused(call);
+        return;
+    }
+    call->version = row->version = table_version(item->key) + 1;
+    row->call = call->kind == CALL_COPY ? rows[call->source].call : call;
+    row->writer = call;
     row->order = ++world.order;
     world_trace("call %d is saved in key %d%s", call->number, item->key,
                 ghost ? " by a ghost" : "");
@@ -132,7 +184,7 @@ void table_delete(const struct item *item, bool ghost)
     struct sight *sight = sight_add('d', item->key);
     sight->ghost = ghost;
     row->ghost_touched = row->ghost_touched || ghost;
-    row->call = NULL;
+    row->call = row->writer = NULL;
     row->order = sight->order;
     world_trace("key %d is deleted%s", item->key, ghost ? " by a ghost" : "");
 }
@@ -143,18 +195,48 @@ void table_setup(bool ghost)
     world_trace("the table is set up%s", ghost ? " by a ghost" : "");
 }
 
+/* Appends a row; the column behind its number, if there is one. */
+static int row_begin(PGresult *result, int number, int *row)
+{
+    *row = result_row(result);
+    if (number)
+        result_put(result, *row, 0, "%d", number);
+    return number != 0;
+}
+
 void table_load(PGresult *result, int number, const struct item *item)
 {
-    struct call *call = rows[item->key].call;
+    const struct row *stored = &rows[item->key];
     struct sight *sight = sight_add('l', item->key);
-    sight->saw = call;
-    if (!call)
+    int row;
+    sight->saw = stored->call;
+    sight->writer = stored->writer;
+    sight->version = stored->version;
+    if (!stored->call)
         return;
-    int row = result_row(result);
-    if (number)
-        result_put(result, row, 0, "%d", number);
-    result_put(result, row, number != 0, "{\"x\": %d, %s", (int)(sight - sights),
-               call->document + 1);
+    int column = row_begin(result, number, &row);
+    result_put(result, row, column, "{\"x\": %d, %s", (int)(sight - sights),
+               stored->call->document + 1);
+    if (column + 1 < result->columns)
+        result_put(result, row, column + 1, "%d", stored->version);
+}
+
+void table_save_version(PGresult *result, int number, const struct item *item)
+{
+    int row;
+    if (item->refused)
+        return;
+    int column = row_begin(result, number, &row);
+    result_put(result, row, column, "%d", table_version(item->key) + 1);
+}
+
+void table_copy(PGresult *result, int number, const struct item *item)
+{
+    int row;
+    if (item->refused)
+        return;
+    int column = row_begin(result, number, &row);
+    result_put(result, row, column, "%s", item->args[1]);
 }
 
 static int newer_first(const void *a, const void *b)
@@ -188,10 +270,8 @@ void table_list(PGresult *result, int number, const struct item *item)
     qsort(keys, (size_t)found, sizeof keys[0], newer_first);
     putc('[', out);
     for (int i = offset; i < found && i < offset + limit; i++) {
-        int row = result_row(result);
-        if (number)
-            result_put(result, row, 0, "%d", number);
-        result_put(result, row, number != 0, "%s", session_name(keys[i] % SESSIONS));
+        int row, column = row_begin(result, number, &row);
+        result_put(result, row, column, "%s", session_name(keys[i] % SESSIONS));
         if (i > offset)
             putc(',', out);
         put_json(out, session_name(keys[i] % SESSIONS));
@@ -201,15 +281,17 @@ void table_list(PGresult *result, int number, const struct item *item)
     fclose(out);
 }
 
-void table_count(PGresult *result)
+void table_count(PGresult *result, int number, const struct item *item)
 {
-    int found = 0;
-    for (int key = 0; key < KEYS; key++)
+    int found = 0, row;
+    (void)item;
+    for (int key = 0; key < STATES; key++)
         found += rows[key].call != NULL;
     struct sight *sight = sight_add('c', -1);
     if (asprintf(&sight->text, "%d", found) < 0)
         world_fail("the machine itself has no memory left");
-    result_put(result, result_row(result), 0, "%d", found);
+    int column = row_begin(result, number, &row);
+    result_put(result, row, column, "%d", found);
 }
 
 void table_reset(void)

@@ -127,6 +127,36 @@ PLANTS = {
         "if (op->in_doubt && silent) {",
         "if (op->in_doubt && silent && false) {",
     ),
+    "a call behind the range that broke is in doubt, too": Plant(
+        "batch.c",
+        "op_lost(batch->items[i], current && !certainly_not, why,",
+        "op_lost(batch->items[i], !certainly_not, why,",
+    ),
+    "a deadline leaves a call in doubt that is not under way": Plant(
+        "op.c",
+        "spec->writes && batch_under_way(op))",
+        "spec->writes)",
+    ),
+    "two calls that compare one key's version share a batch": Plant(
+        "batch.c",
+        "if (policy != SAME_KEY_ANY && policy != SAME_KEY_LAST)",
+        "if (policy == SAME_KEY_SERIAL)",
+    ),
+    "calls travel together that their statement cannot take": Plant(
+        "batch.c",
+        "if (op->alone || !statement->spec->batch)",
+        "if (op->alone)",
+    ),
+    "a missing row is told as success": Plant(
+        "result.c",
+        "else if (empty && spec->gives == GIVES_ONE)",
+        "else if (empty && spec->gives == GIVES_ONE && op->sequence % 16)",
+    ),
+    "one declared failure is told as another": Plant(
+        "result.c",
+        'strncmp(fails, "CONFLICT ", 9) == 0 ? KEEP_CONFLICT',
+        'strncmp(fails, "CONFLICT ", 9) == 0 ? KEEP_ABSENT',
+    ),
     "a slot is lost when a call is released under way": Plant(
         "op.c",
         "    if (op->state == OP_RELEASED)\n        op_free(store, op);",

@@ -17,14 +17,15 @@ static const struct call *effect_of(const struct call *save)
     return save->applied ? save : call_superseder(save);
 }
 
-/* A call between two saves has to see the first, so the second may not stand in for it. */
+/* A call of another kind between two saves has to see the first, so the second may not stand in for it. */
 static void superseded_rightly(const struct call *save)
 {
     const struct call *effect = call_superseder(save);
     for (int number = save->number + 1; !save->applied && number < effect->number; number++) {
         const struct call *between = oracle_call(number);
-        if (between->key == save->key && between->kind == CALL_LOAD && between->status == KEEP_OK)
-            world_fail("call %d was superseded by call %d across the load %d", save->number,
+        bool other = between->kind != CALL_SAVE && between->kind <= CALL_COPY;
+        if (between->key == save->key && other && (between->status == KEEP_OK || between->refused))
+            world_fail("call %d was superseded by call %d across call %d", save->number,
                        effect->number, number);
     }
 }
@@ -43,13 +44,13 @@ static bool delete_between(const struct call *save, const struct call *load)
 static bool load_can_have_seen(const struct call *load, const struct sight *sight, const char **why,
                                int *other)
 {
-    const struct call *saw = sight->saw;
+    const struct call *saw = sight->writer;
     *why = NULL;
     for (int number = 1; number <= oracle_count() && !*why; number++) {
         const struct call *call = oracle_call(number);
         if (call->key != load->key || !call_writes(call))
             continue;
-        bool before = number < load->number, save = call->kind == CALL_SAVE,
+        bool before = number < load->number, save = call_stores(call),
              done = call->status == KEEP_OK;
         *other = number;
         if (save && !before && call->applied && call->applied < sight->order)
@@ -119,7 +120,7 @@ static void anonymous_was_asked(const struct sight *sight)
 /* The youngest write that was told OK decides what is stored, unless a younger one was left in doubt. */
 static void row_is_right(int key)
 {
-    const struct call *last = NULL, *stored = table_current(key);
+    const struct call *last = NULL, *stored = table_writer(key);
     bool doubtful_delete = false;
     for (int number = 1; number <= oracle_count(); number++) {
         const struct call *call = oracle_call(number);
@@ -136,7 +137,7 @@ static void row_is_right(int key)
     if (stored && stored->number < last->number)
         world_fail("key %d holds call %d, and call %d came later and was told OK", key,
                    stored->number, last->number);
-    if (!stored && last->kind == CALL_SAVE && !doubtful_delete)
+    if (!stored && call_stores(last) && !doubtful_delete)
         world_fail("key %d holds nothing, and call %d was told OK", key, last->number);
 }
 
