@@ -132,6 +132,11 @@ def package_parts():
         yield Part("go 1.19", "go.mod",
                    f"{SERVED} env GOTOOLCHAIN=local /usr/lib/go-1.19/bin/go test -json -count=1 ./go/...", count_go)
     yield Part("install rust", "rust/Cargo.toml", "scripts/build.sh rust")
+    if subprocess.run(["cargo", "clippy", "--version"], capture_output=True).returncode == 0:  # not in every distribution
+        yield Part("rust lint", "rust/Cargo.toml",
+                   "cd rust && cargo fmt --all --check -- --config-path rustfmt.toml && cargo clippy --locked --all-targets "
+                   "--all-features --package statekeep --package statekeep-adapter -- --deny warnings && "
+                   "RUSTDOCFLAGS='--deny warnings' cargo doc --locked --no-deps --all-features --package statekeep")
     yield Part("rust", "rust/Cargo.toml", f"{SERVED} cargo test --no-fail-fast --locked --workspace --all-features "
                "--manifest-path rust/Cargo.toml", count_cargo, 20)
 

@@ -1,6 +1,6 @@
 """Runs the benches of all languages on one server with fsync on, and prints one table with the floors of the project.
 
-    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,ruby,ruby-fibers,c] [--json FILE]
+    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,ruby,ruby-fibers,rust,c] [--json FILE]
 
 Each figure is the median of the rounds' ratios, ours over theirs, with the least and the greatest. Floors are reported,
 never asserted: a busy machine is not a broken promise. Needs what scripts/build.sh builds.
@@ -51,6 +51,13 @@ def ruby_rows(url, options, *more):
     return decoded([*program, "--rounds", options.rounds, "--seconds", options.seconds, *more])
 
 
+def rust_rows(url, options):
+    target = ROOT / "build" / "cargo"
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--manifest-path", ROOT / "rust" / "Cargo.toml"]
+    subprocess.run([*command, "--package", "statekeep-bench", "--target-dir", target], check=True)
+    return decoded([target / "release" / "statekeep-bench", url, options.rounds, options.seconds])
+
+
 def c_rows(url, options):
     program = ROOT / "build" / "bench" / "c"
     program.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +79,7 @@ BENCHES = {
     "go": ("pgxpool", go_rows),
     "ruby": ("sequel", ruby_rows),
     "ruby-fibers": ("sequel", lambda url, options: ruby_rows(url, options, "--callers", "16,64", "--fibers")),
+    "rust": ("agents_persistence", rust_rows),
     "c": ("bare libpq", c_rows),
 }
 
@@ -92,7 +100,7 @@ def decoded(command):
 def columns(*cells):
     """One line of the table."""
     bench, peer, workload, callers, ours, theirs, ratio, floor, met = cells
-    return f"{bench:14} {peer:11} {workload:17} {callers:>7} {ours:>9} {theirs:>9}  {ratio:20} {floor:>5} {met}"
+    return f"{bench:14} {peer:18} {workload:17} {callers:>7} {ours:>9} {theirs:>9}  {ratio:20} {floor:>5} {met}"
 
 
 def line(bench, peer, row):
