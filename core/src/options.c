@@ -4,6 +4,7 @@
 #include "refuse.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -102,7 +103,10 @@ keep_status options_parse(keep_store *store, const char *json, char **error)
     }
     if (!json || !*json)
         return KEEP_OK;
+    errno = 0; /* the only way to tell why there is nothing */
     cJSON *options = cJSON_Parse(json);
+    if (!options && errno == ENOMEM)
+        return KEEP_NO_MEMORY;
     keep_status status =
         cJSON_IsObject(options) ? KEEP_OK : refuse(error, "options are not a JSON object");
     const cJSON *item;
