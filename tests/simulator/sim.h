@@ -208,9 +208,8 @@ bool table_refuses(const char *operation, const struct item *item);
 void table_store(const struct item *item, bool ghost);
 void table_delete(const struct item *item, bool ghost);
 void table_setup(bool ghost);
-/* Rows of the item; with a `number` (from 1) they begin with it. */
-void table_load(PGresult *rows, int number,
-                const struct item *item); /* with its version if asked */
+/* Rows of the item; with a `number` (from 1) they begin with it. A load gives the version where there is a column for it. */
+void table_load(PGresult *rows, int number, const struct item *item);
 void table_save_version(PGresult *rows, int number, const struct item *item);
 void table_copy(PGresult *rows, int number, const struct item *item);
 void table_list(PGresult *rows, int number, const struct item *item);

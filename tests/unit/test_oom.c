@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "sim.h"
 
+#include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,16 @@ static const struct limits LIMITS = {
 static keep_text text_of(const char *text)
 {
     return (keep_text){text, text ? strlen(text) : 0};
+}
+
+static void hand_over(keep_store *store, const char *name, struct call *call, const keep_text *args,
+                      int count)
+{
+    for (int i = 0; i < count; i++)
+        call->bytes += args[i].size;
+    call->submitted = ++world.order;
+    call->deadline_us = world.now_us + 30 * 1000000;
+    oracle_submitted(store, call, keep_submit(store, name, args, count, 30000));
 }
 
 static struct call *submit(keep_store *store, const char *name, enum call_kind kind, int key,
@@ -38,12 +50,45 @@ static struct call *submit(keep_store *store, const char *name, enum call_kind k
     int count = kind == CALL_SAVE || kind == CALL_LIST     ? 3
                 : kind == CALL_LOAD || kind == CALL_DELETE ? 2
                                                            : 0;
-    for (int i = 0; i < count; i++)
-        call->bytes += args[i].size;
-    call->submitted = ++world.order;
-    call->deadline_us = world.now_us + 30 * 1000000;
-    oracle_submitted(store, call, keep_submit(store, name, args, count, 30000));
+    hand_over(store, name, call, args, count);
     return call;
+}
+
+/* Only if there is none yet: of two the younger one conflicts. */
+static void submit_first_version(keep_store *store, int key)
+{
+    const char *name, *none;
+    struct call *call = oracle_new(CALL_SAVE_VERSION, key);
+    key_names(key, &name, &none);
+    if (asprintf(&call->document, "{\"n\":%d,\"pad\":\"\"}", call->number) < 0)
+        world_fail("the machine itself has no memory left");
+    const keep_text args[] = {text_of(name), text_of(call->document), {NULL, 0}};
+    hand_over(store, "checkpoint.save_version", call, args, 3);
+}
+
+static void submit_copy(keep_store *store, int from, int to)
+{
+    const char *source, *name, *none;
+    char *numbered;
+    struct call *call = oracle_new(CALL_COPY, to);
+    call->source = from;
+    key_names(from, &source, &none);
+    key_names(to, &name, &none);
+    if (asprintf(&numbered, "%s#%d", source, call->number) < 0)
+        world_fail("the machine itself has no memory left");
+    const keep_text args[] = {text_of(numbered), text_of(name)};
+    hand_over(store, "checkpoint.copy", call, args, 2);
+    free(numbered);
+}
+
+static void submit_load_version(keep_store *store, int key)
+{
+    const char *name, *none;
+    struct call *call = oracle_new(CALL_LOAD, key);
+    call->form = LOAD_VERSION;
+    key_names(key, &name, &none);
+    const keep_text args[] = {text_of(name)};
+    hand_over(store, "checkpoint.load_version", call, args, 1);
 }
 
 static void drain(keep_store *store)
@@ -107,6 +152,12 @@ static void use(keep_store *store)
     awaited->awaited = true;
     keep_wait(store, awaited->ticket, 60000);
     oracle_look(store, awaited);
+    submit_first_version(store, STATES);
+    submit_first_version(store, STATES);
+    submit_load_version(store, STATES);
+    until_done(store);
+    submit_copy(store, STATES, STATES + 1);
+    submit_copy(store, STATES + 2, STATES + 3);
     until_done(store);
     ask_engine(store, "admin.stats", NULL, 0);
 }
@@ -132,8 +183,8 @@ static void run(void)
     keep_store *store;
     oracle_begin(&LIMITS);
     keep_status status = keep_open(&store, "host=/sim dbname=sim", options);
-    if (!store && status != KEEP_NO_MEMORY)
-        world_fail("keep_open() gives no store, and %s", keep_status_name(status));
+    if (status == KEEP_INVALID || (!store && status != KEEP_NO_MEMORY))
+        world_fail("keep_open() gives %s, with right options", keep_status_name(status));
     if (status == KEEP_OK) {
         keep_fd(store);
         use(store);
@@ -170,11 +221,25 @@ static bool run_refusing(long from, long count, bool pooler, long *needed)
     return passed;
 }
 
+static void *json_alloc(size_t size)
+{
+    void *block = keep_io.alloc(NULL, size);
+    if (!block)
+        errno = ENOMEM; /* as malloc() does */
+    return block;
+}
+
+static void json_free(void *block)
+{
+    keep_io.alloc(block, 0);
+}
+
 int main(void)
 {
     static const long counts[] = {1, 2, 7, 1000000};
     long failures = 0;
     world_install();
+    cJSON_InitHooks(&(cJSON_Hooks){json_alloc, json_free});
     for (size_t i = 0; i < 2 * sizeof counts / sizeof counts[0]; i++) {
         long from = 1, needed;
         do {
