@@ -132,10 +132,12 @@ static PGconn *conn_start(const keep_store *store)
         snprintf(setting, sizeof setting, " -c lock_timeout=%d", store->options.lock_ms);
         buffer_text(&settings, setting);
     }
-    /* The statements have one good plan; left to itself the server would plan each small batch anew, because it takes
-     * an unknown array for ten rows. */
+    /* The statements have one good plan, by index. Left to itself the server would plan each small batch anew, because
+     * it takes an unknown array for ten rows; and a plan kept from when a table was small would read all of it when it
+     * is large. */
     if (!store->plain_startup)
-        buffer_text(&settings, " -c plan_cache_mode=force_generic_plan");
+        buffer_text(&settings,
+                    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
     if (settings.size > 0) {
         all_keys[used] = "options";
         all_values[used++] = settings.data;

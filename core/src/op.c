@@ -301,7 +301,8 @@ static void op_end_error(keep_store *store, struct op *op, keep_status status, c
 {
     /* These say nothing of what became of an earlier sending. */
     bool silent = status == KEEP_DEADLINE || status == KEEP_UNAVAILABLE || status == KEEP_CLOSED ||
-                  status == KEEP_NO_MEMORY || status == KEEP_INTERNAL;
+                  status == KEEP_NO_MEMORY || status == KEEP_INTERNAL ||
+                  (sqlstate && strncmp(sqlstate, "40", 2) == 0);
     if (op->in_doubt && silent) {
         status = KEEP_UNKNOWN;
         reason = "link";
