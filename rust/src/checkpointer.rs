@@ -2,6 +2,7 @@
 //! builder, error contexts and log events.
 
 use crate::json::Found;
+use crate::url::without_unknown;
 use crate::{Error, Options, Page, Status, Store};
 use agents_core::persistence::{Checkpointer, ThreadId};
 use agents_core::state::AgentStateSnapshot;
@@ -116,7 +117,8 @@ pub struct PostgresCheckpointerBuilder {
 }
 
 impl PostgresCheckpointerBuilder {
-    /// The server: a URL as sqlx takes it, or whatever else [`Store::open`] takes but an empty text.
+    /// The server: a URL as sqlx takes it, which ignores what it does not know in the query, or whatever else
+    /// [`Store::open`] takes but an empty text.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
@@ -171,7 +173,11 @@ async fn connect(url: &str, options: Options) -> Result<Store, Error> {
     if url.is_empty() {
         return Err(Error::new(Status::Invalid, "", "the URL is empty"));
     }
-    let store = Store::open(url, options)?;
+    let (url, ignored) = without_unknown(url);
+    for key in ignored {
+        tracing::warn!(key, "ignoring unrecognized connect parameter");
+    }
+    let store = Store::open(&url, options)?;
     store.ping().await?;
     Ok(store)
 }

@@ -35,6 +35,8 @@ struct Readme;
 
 #[cfg(feature = "agents")]
 mod checkpointer;
+#[cfg(feature = "agents")]
+mod url;
 
 pub use arg::Arg;
 pub use checkpoint::{Checkpoint, Versioned};

@@ -103,6 +103,15 @@ async fn opening_refuses_what_is_wrong_and_keeps_secrets() {
 }
 
 #[tokio::test]
+async fn a_private_server_needs_no_set_up() {
+    let store = Store::open("embedded:?temp=1", Options::new()).unwrap();
+    store.checkpoint().setup().await.unwrap();
+    store.checkpoint().save("t", &1).await.unwrap();
+    assert_eq!(store.checkpoint().load("t").await.unwrap(), Some(1));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn an_unreachable_server_is_unavailable() {
     let options = Options::new().connect_timeout(Duration::from_millis(200));
     let store = Store::open("postgresql://127.0.0.1:1/x", options).unwrap();

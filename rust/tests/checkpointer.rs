@@ -89,6 +89,28 @@ async fn in_memory_checkpointer_list_threads() {
     assert_eq!(checkpointer.list_threads().await.unwrap(), ["thread2", "thread1"]);
 }
 
+/// The server over TCP, as sqlx takes it.
+async fn url() -> String {
+    let sql = "select format('postgresql://postgres@127.0.0.1:%s/%s', current_setting('port'), current_database())";
+    client().await.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn urls_are_taken_as_sqlx_takes_them() {
+    let url = url().await;
+    for query in [
+        "sslmode=prefer&application_name=agents&statement-cache-capacity=10",
+        "ssl-mode=disable&unknown_key=1",
+        "options=-c%20work_mem%3D8MB&options[search_path]=public",
+        "connect_timeout=5&target_session_attrs=any",
+    ] {
+        let built = PostgresCheckpointer::builder().url(format!("{url}?{query}")).table_name("urls").build().await;
+        built.unwrap_or_else(|error| panic!("{query}: {error:#}"));
+    }
+    let postgres = url.replace("postgresql://", "postgres://");
+    PostgresCheckpointer::builder().url(postgres).table_name("urls").build().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_empty_thread_id_is_a_key() {
     let checkpointer = checkpointer(&table()).await;
