@@ -114,6 +114,16 @@ def c_parts():
     yield Part("simulator finds planted bugs", "tests/simulator/test_plants.py", pytest("tests/simulator"), count_junit)
 
 
+def go_minor():
+    """24 of "go1.24.3"; 0 without Go."""
+    try:
+        version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        return 0
+    found = re.match(r"go1\.(\d+)", version)
+    return int(found[1]) if found else 0
+
+
 def package_parts():
     """Each package, installed in the way of its ecosystem and then tested as installed."""
     yield Part("install c", "core/src/api.c", "scripts/build.sh c && tests/install/run.sh")
@@ -131,6 +141,9 @@ def package_parts():
     if shutil.which("/usr/lib/go-1.19/bin/go"):
         yield Part("go 1.19", "go.mod",
                    f"{SERVED} env GOTOOLCHAIN=local /usr/lib/go-1.19/bin/go test -json -count=1 ./go/...", count_go)
+    # The drop-in with the libraries its users have; those ask for a newer Go than the drop-in itself does.
+    yield Part("go with the peer's libraries", "go/statestore/peer/go.mod" if go_minor() >= 24 else "Go 1.24 or newer",
+               f"{SERVED} sh -c 'cd go/statestore/peer && go test -json -count=1 .'", count_go)
     yield Part("install rust", "rust/Cargo.toml", "scripts/build.sh rust")
     if subprocess.run(["cargo", "clippy", "--version"], capture_output=True).returncode == 0:  # not in every distribution
         yield Part("rust lint", "rust/Cargo.toml",
