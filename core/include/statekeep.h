@@ -82,6 +82,8 @@ typedef enum {
  *     "batch"           most calls in one batch                       256
  *     "batch_bytes"     most argument bytes in one batch              1048576 (one larger call travels alone)
  *     "argument_bytes"  most bytes in one argument                    67108864
+ *     "lease_idle_ms"   how long a lease may lie unused (no call of it under way) before it is taken back: its link is
+ *                       ended, admin.stats counts it              600000 (0: for ever)
  *     "hold"            true: submitting does not send, keep_poll() does (for hosts with a loop turn to end)  false
  * Status: KEEP_OK, KEEP_INVALID (dsn, options), KEEP_NO_MEMORY. */
 KEEP_API keep_status keep_open(keep_store **out, const char *dsn, const char *options);
@@ -145,6 +147,58 @@ KEEP_API keep_status keep_wait(keep_store *store, keep_op op, int timeout_ms);
 /* Makes one or all threads in keep_wait() return KEEP_PENDING early: the one waiting on `op`, or all for 0. For hosts
  * that must interrupt a blocked thread (signals). */
 KEEP_API void keep_interrupt(keep_store *store, keep_op op);
+
+/* ---- SQL of the caller's own
+ *
+ * Such statements run on connections of their own, never on those the operations share, and without the start-up
+ * settings that suit only operations. A single statement needs no lease: it travels alone, in one round trip, and is its
+ * own transaction; where it may have changed the session's state a reset follows it without being waited for. What needs
+ * one session for several statements (transactions, cursors, COPY, LISTEN) takes a lease. At most "connections" - 1
+ * leases are out at a time, so that operations never wait for them; takers wait in order. */
+
+/* A connection of the caller's own, until keep_lease_return(). 0 is never a lease. */
+typedef uint64_t keep_lease;
+
+/* One parameter: $1, $2, … of a statement. */
+typedef struct {
+    keep_text value; /* data == NULL is SQL NULL */
+    uint32_t type;   /* OID of its type; 0: the server infers it */
+    int binary;      /* 0: `value` is text; else the binary form that the type's receive function reads */
+} keep_param;
+
+/* Asks for a lease. The ticket's result is {"lease":<number>}, to be given to the functions below; when the ticket is
+ * cancelled or released before that was read, the lease goes back by itself. DEADLINE when none came free in time. */
+KEEP_API keep_op keep_lease_take(keep_store *store, int deadline_ms);
+
+/* Gives a lease back: its pending call is cancelled, an open transaction rolled back, a COPY broken off and the session
+ * reset, without being waited for. Never blocks; twice, 0, or after the link was lost: no effect. */
+KEEP_API void keep_lease_return(keep_store *store, keep_lease lease);
+
+/* Runs one statement, on a lease or with lease 0 without one. Without parameters `sql` may hold several statements,
+ * separated by semicolons. One call at a time runs on a lease; more wait in order. The result is
+ *   {"command":"SELECT 2","count":2,"columns":["id","at"],"types":[20,1184],"rows":[[1,"2026-…"],[2,null]]}
+ * with columns, types and rows only where the statement returns rows; count: rows returned or changed, null where the
+ * command has none. Integers, booleans and finite floats are JSON values, everything else is the server's text form.
+ * Of several statements it is the first one's, with the others' in "more":[…]. After "copy … from stdin" it is
+ * {"copy":"in"}, after "copy … to stdout" {"copy":"out"}: both on a lease only.
+ * Status: INVALID with the sqlstate for what the server refuses (an open transaction is then failed, as in psql); CONFLICT
+ * for unique and exclusion violations, serialization failures and deadlocks; UNKNOWN when the link broke after sending; it
+ * is never sent twice. A call on a lease that ends by its deadline or by keep_cancel() is cancelled at the server as
+ * well; the lease stays usable. INVALID without sqlstate for a lease that is not out. */
+KEEP_API keep_op keep_query(keep_store *store, keep_lease lease, keep_text sql, const keep_param *params, int count,
+                            int deadline_ms);
+
+/* Gives the next bytes of a "copy … from stdin"; data == NULL ends it, and the ticket's result is then that of the
+ * command ({"command":"COPY 3","count":3}); otherwise null. Finished once the bytes are on their way, so that waiting
+ * for each ticket bounds memory. A non-NULL `failure` ends the copy as failed for that reason (SQLSTATE 57014). */
+KEEP_API keep_op keep_copy_in(keep_store *store, keep_lease lease, keep_text data, const char *failure, int deadline_ms);
+
+/* Asks for the next bytes of a "copy … to stdout": the ticket's result is bytes (not JSON), whole rows of at least one and
+ * at most about 1 MiB; after the last of them size 0 with data != NULL. What is not asked for stays at the server. */
+KEEP_API keep_op keep_copy_out(keep_store *store, keep_lease lease, int deadline_ms);
+
+/* Waits for the next notification on a lease that ran "listen …": {"channel":"…","payload":"…","pid":123}. */
+KEEP_API keep_op keep_notification(keep_store *store, keep_lease lease, int deadline_ms);
 
 /* "OK", "ABSENT", …; never NULL. Static. */
 KEEP_API const char *keep_status_name(keep_status status);
