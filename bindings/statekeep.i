@@ -13,6 +13,13 @@
 %ignore KEEP_API;
 %ignore keep_close;          /* both block: each language wraps them with its lock let go */
 %ignore keep_wait;
+%ignore keep_param;          /* SQL of the caller's own: each language wraps it in its own types */
+%ignore keep_query;
+%ignore keep_lease_take;
+%ignore keep_lease_return;
+%ignore keep_copy_in;
+%ignore keep_copy_out;
+%ignore keep_notification;
 
 /* keep_open() gives the store as a second result; the store is NULL only without memory. */
 %typemap(in, numinputs=0) keep_store **out (keep_store *store) {
