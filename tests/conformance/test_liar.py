@@ -34,7 +34,7 @@ LIES = {
 }
 
 
-UNBATCHED = "test_batching.py::test_concurrent_saves_share_round_trips_with_ordinary_options"
+UNBATCHED = "test_batching.py::test_gathered_saves_leave_in_one_batch"
 
 
 def with_adapter(test, adapter):
@@ -44,17 +44,18 @@ def with_adapter(test, adapter):
 
 @pytest.fixture(scope="module")
 def told():
-    """{test id: "passed", "failed" or "error"} of one run of pytest over all of this."""
+    """{test id: ("passed", "failed" or "error", pytest's reason or "")} of one run of pytest over all of this."""
     asked = [with_adapter(test, f"liar:{lie}") for lie, tests in LIES.items() for test in tests]
     asked += [with_adapter(test, "reference") for test in honest_tests()]
     asked.append(with_adapter(UNBATCHED, "reference"))
     adapters = ",".join(["reference", *(f"liar:{lie}" for lie in LIES)])
     environment = {**os.environ, "STATEKEEP_ADAPTERS": adapters, "STATEKEEP_ANSWER_SECONDS": "4"}
+    environment["COLUMNS"] = "300"  # pytest cuts its reasons to the width
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rA", *asked]
     run = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, timeout=400)
-    lines = re.findall(r"^(PASSED|FAILED|ERROR) \S*?(\w+\.py::.+?\])(?: - .*)?$", run.stdout, re.MULTILINE)
+    lines = re.findall(r"^(PASSED|FAILED|ERROR) \S*?(\w+\.py::.+?\])(?: - (.*))?$", run.stdout, re.MULTILINE)
     assert lines, run.stdout + run.stderr
-    return {test: kind.lower() for kind, test in reversed(lines)}
+    return {test: (kind.lower(), reason) for kind, test, reason in reversed(lines)}
 
 
 def honest_tests():
@@ -68,13 +69,15 @@ def outcome(told, test, adapter):
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_is_caught(told, lie):
     for test in LIES[lie]:
-        assert outcome(told, test, f"liar:{lie}") in ("failed", "error"), test
+        assert outcome(told, test, f"liar:{lie}")[0] in ("failed", "error"), test
 
 
 @pytest.mark.parametrize("test", honest_tests())
 def test_the_reference_passes_what_catches_a_lie(told, test):
-    assert outcome(told, test, "reference") == "passed"
+    assert outcome(told, test, "reference")[0] == "passed"
 
 
 def test_an_honest_adapter_that_sends_every_call_by_itself_is_caught(told):
-    assert outcome(told, UNBATCHED, "reference") == "failed"
+    kind, reason = outcome(told, UNBATCHED, "reference")
+    assert kind == "failed"
+    assert re.search(r"\b\d\d\b.*<= 2$", reason), f"it failed, but not for the number of batches: {reason}"
