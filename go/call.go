@@ -5,10 +5,12 @@ package statekeep
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // operation is what the catalogue says about one operation.
@@ -103,6 +105,19 @@ func (c *call) addBytes(bytes []byte) {
 	c.sizes = append(c.sizes, int64(len(bytes)))
 }
 
+// addVector appends floats as the machine has them.
+func (c *call) addVector(floats []float32) {
+	if floats == nil {
+		c.addBytes(nil)
+		return
+	}
+	for _, float := range floats {
+		bits := math.Float32bits(float)
+		c.packed = append(c.packed, (*[4]byte)(unsafe.Pointer(&bits))[:]...)
+	}
+	c.sizes = append(c.sizes, int64(4*len(floats)))
+}
+
 // add appends an argument as Call describes it.
 func (c *call) add(arg any) error {
 	if len(c.sizes) == argumentsMost {
@@ -117,6 +132,8 @@ func (c *call) add(arg any) error {
 		c.addBytes(value)
 	case json.RawMessage:
 		c.addBytes(value)
+	case []float32:
+		c.addVector(value)
 	case int:
 		c.addText(strconv.Itoa(value))
 	case bool:

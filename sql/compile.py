@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import emit
 
 HERE = pathlib.Path(__file__).resolve().parent
-TYPES = ("text", "int", "bool", "json", "time", "bytes")
+TYPES = ("text", "int", "bool", "json", "time", "bytes", "document", "vector")
 KINDS = ("none", "one", "maybe", "many")
 STATUSES = ("ABSENT", "CONFLICT", "INVALID")
 POLICIES = {"batch": ("yes", "no"), "writes": ("yes", "no"), "engine": ("yes",), "resend": ("yes", "key", "no"),
@@ -30,8 +30,10 @@ RESERVED = set("""auto bool break case catch char class const continue default d
     short signed sizeof static struct switch template this throw true try typedef typename union unsigned using virtual
     void volatile while store args deadline_ms""".split())
 # PostgreSQL's types of parameters: in array form one array holds that argument of every call of a batch. Lists and
-# times travel as JSON and text; the statement casts them.
-SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", "time": "text", "bytes": "bytea"}
+# times travel as JSON and text; the statement casts them. {vector} in a statement is the type of its vectors: pgvector's,
+# or real[] where the server has none.
+SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", "time": "text", "bytes": "bytea",
+           "document": "text", "vector": "vector"}
 STATEMENT_BYTES = 16 * 1024  # a longer text pins a session on some cloud proxies
 LITERAL_BYTES = 4095  # the longest string literal every C11 compiler must take
 SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)(?::(literal)|:(index) ([a-z0-9_]+))?\}")
@@ -83,26 +85,30 @@ class Operation:
         """Every statement that may be sent for it."""
         return [] if self.engine else [self, self.alone()] if self.single else [self]
 
+    def vectors(self):
+        """Whether it takes vectors, and so has a form for servers without pgvector."""
+        return any(arg.type == "vector" for arg in self.args)
+
     def pieces(self):
-        """The statement as (kind, text, suffix): kind "text", or "identifier", "literal", "index" for a table slot."""
+        """The statement as (kind, text, suffix): kind "text", "vector", or "identifier", "literal", "index" for a slot."""
         end = 0
         for slot in SLOT.finditer(self.sql):
             if slot.start() > end:
                 yield "text", self.sql[end:slot.start()], ""
-            yield slot[2] or slot[3] or "identifier", slot[1], slot[4] or ""
+            yield "vector" if slot[0] == "{vector}" else slot[2] or slot[3] or "identifier", slot[1], slot[4] or ""
             end = slot.end()
         if end < len(self.sql):
             yield "text", self.sql[end:], ""
 
     def tables(self):
         """The slots of its statement, in order of the alphabet."""
-        return sorted({slot for kind, slot, _ in self.pieces() if kind != "text"})
+        return sorted({slot for kind, slot, _ in self.pieces() if kind not in ("text", "vector")})
 
-    def text(self, tables):
+    def text(self, tables, vector="vector"):
         """The statement with every slot filled: `tables` gives the table name of a slot (default: the slot's own)."""
         def filled(kind, text, suffix):
-            if kind == "text":
-                return text
+            if kind in ("text", "vector"):
+                return text if kind == "text" else vector
             schema, _, table = tables.get(text, text).rpartition(".")
             if kind == "index":
                 return f'"idx_{table}_{suffix}"'
@@ -222,6 +228,8 @@ def check(op, found):
         raise Mistake("'key' and 'same key' belong together")
     if op.resend == "key" and "key" not in names:
         raise Mistake("'resend: key' needs an argument 'key'")
+    if op.batch and op.vectors():
+        raise Mistake("vectors travel alone: an array of them names a type whose number only the server knows")
     if op.single and not op.batch:
         raise Mistake("a single form is for what is batched")
     for form in op.forms():

@@ -31,6 +31,8 @@ In C each has a typed function (`statekeep_ops.h`); `keep_catalog()` gives this 
 | `json` | a JSON text; kept as PostgreSQL's `jsonb` keeps it, every digit of its numbers included | the JSON value |
 | `time` | ISO 8601 with an offset | JSON string |
 | `bytes` | the bytes | JSON string, base64 |
+| `document` | as `json`, but kept character by character, as PostgreSQL's `json` keeps it | the JSON value |
+| `vector` | 32-bit floats, packed as the machine has them (the languages take lists of numbers) | |
 
 `?` after a type: may be null. `[]` after a type: a list, passed as a JSON array. Every operation can also fail in the
 ways that are every call's: INVALID, DEADLINE, CANCELLED, UNKNOWN (writes only), UNAVAILABLE, FULL, CLOSED, FORKED,
@@ -163,6 +165,7 @@ def statement_source(op, symbol):
         f".same_key = {constant('SAME_KEY', op.same_key)}", f".resend = {constant('RESEND', op.resend)}",
         f".resend_arg = {names.index('key') if op.resend == 'key' else -1}",
         *(f".{flag} = true" for flag in ("bare", "batch", "writes", "engine") if getattr(op, flag)),
+        ".vectors = true" if op.vectors() else "",
         f".fails = {literal(fails)}", f".doc = {literal(op.doc)}",
     ]
     return "    {" + ",\n     ".join(filter(None, fields)) + "},\n"
@@ -171,7 +174,7 @@ def statement_source(op, symbol):
 def catalog(ops):
     return json.dumps([{
         "op": op.name,
-        "args": [{"name": arg.name, "type": arg.type, "nullable": arg.nullable, "nonempty": arg.nonempty,
+        "args": [{"name": arg.name, "type": "json" if arg.type == "document" else arg.type, "nullable": arg.nullable, "nonempty": arg.nonempty,
                   "list": arg.list} for arg in op.args],
         "gives": op.gives, "bare": op.bare, "columns": op.columns, "batch": op.batch, "writes": op.writes,
         "key": op.key, "resend": op.resend, "tables": op.tables(), "needs": op.needs or None,

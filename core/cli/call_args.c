@@ -101,6 +101,25 @@ static bool is(struct slice value, const char *word)
     return value.size == strlen(word) && strncmp(value.at, word, value.size) == 0;
 }
 
+/* A JSON array of numbers as packed floats. */
+static bool set_vector(struct call_args *out, int index, const char *name, struct slice value)
+{
+    cJSON *numbers = cJSON_ParseWithLength(value.at, value.size);
+    float *floats = malloc(sizeof *floats * (size_t)(cJSON_GetArraySize(numbers) + 1));
+    size_t count = 0;
+    const cJSON *number;
+    out->owned[index] = (char *)floats;
+    bool good = floats && cJSON_IsArray(numbers);
+    cJSON_ArrayForEach(number, good ? numbers : NULL)
+    {
+        good = good && cJSON_IsNumber(number);
+        floats[count++] = (float)number->valuedouble;
+    }
+    cJSON_Delete(numbers);
+    out->args[index] = (keep_text){out->owned[index], count * sizeof *floats};
+    return good || fail(out, "%s: want a JSON array of numbers", name);
+}
+
 /* Sets the argument from what was written for it. */
 static bool set(struct call_args *out, int index, const cJSON *arg, struct slice value)
 {
@@ -110,6 +129,8 @@ static bool set(struct call_args *out, int index, const cJSON *arg, struct slice
     bool json = strcmp(type, "json") == 0, list = strstr(type, "[]") != NULL;
     if (is(value, "null") && (nullable || !json))
         return true; /* SQL NULL, as it is */
+    if (strcmp(type, "vector") == 0)
+        return set_vector(out, index, name, value);
     if (json || list ||
         ((strcmp(type, "int") == 0 || strcmp(type, "bool") == 0) && *value.at != '"')) {
         out->args[index] = (keep_text){value.at, value.size};

@@ -194,7 +194,7 @@ static inline keep_op keep_checkpoint_setup_versions(keep_store *store, int dead
  * of their submission.
  *   run_id      text
  *   event_type  text
- *   data        text?
+ *   data        document?
  *   created_at  time?
  * Result: null. */
 static inline keep_op keep_event_add(keep_store *store, keep_text run_id, keep_text event_type,
@@ -276,9 +276,9 @@ static inline keep_op keep_run_load(keep_store *store, keep_text run_id, int dea
  *   agent_name     text
  *   session_id     text?
  *   status         text
- *   output         text?
- *   error          text?
- *   await_request  text?
+ *   output         document?
+ *   error          document?
+ *   await_request  document?
  *   created_at     time?
  *   finished_at    time?
  *   updated_at     time?
@@ -295,7 +295,7 @@ static inline keep_op keep_run_save(keep_store *store, keep_text run_id, keep_te
  * not be read nor sent: of two workers that append at the same time neither loses its
  * messages. A session that is not there begins with them. INVALID when either is not an array.
  *   id          text
- *   messages    text
+ *   messages    document
  *   updated_at  time?
  * Result: null. */
 static inline keep_op keep_session_append(keep_store *store, keep_text id, keep_text messages,
@@ -325,8 +325,8 @@ static inline keep_op keep_session_load(keep_store *store, keep_text id, int dea
  * survives. `history` (an array of messages) and `state` are JSON texts. Without `updated_at`
  * it is now.
  *   id          text
- *   history     text?
- *   state       text?
+ *   history     document?
+ *   state       document?
  *   updated_at  time?
  * Result: null. */
 static inline keep_op keep_session_save(keep_store *store, keep_text id, keep_text history,

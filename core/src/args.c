@@ -4,6 +4,7 @@
 
 #include "utf8.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,22 @@ static bool is_bool(keep_text text)
            (text.size == 5 && memcmp(text.data, "false", 5) == 0);
 }
 
+/* The size is that of pgvector's own limit. */
+static const char *vector_fault(keep_text floats)
+{
+    enum { DIMENSIONS = 16000 };
+    size_t count = floats.size / sizeof(float);
+    if (count == 0 || count > DIMENSIONS || floats.size % sizeof(float) != 0)
+        return "is not a vector of 1 to 16000 dimensions";
+    for (size_t i = 0; i < count; i++) {
+        float number;
+        memcpy(&number, floats.data + i * sizeof number, sizeof number);
+        if (!isfinite(number))
+            return "holds a number that is not finite";
+    }
+    return NULL;
+}
+
 static const char HOLDS_NUL[] = "holds a NUL byte", NOT_UTF8[] = "is not valid UTF-8";
 
 /* What is wrong with one argument, as the end of a sentence that begins with its name; NULL when nothing is. */
@@ -64,6 +81,8 @@ static const char *arg_fault(const struct arg_spec *arg, const struct options *o
         return is_bool(text) ? NULL : "is neither true nor false";
     if (arg->type == ARG_BYTES && !arg->list)
         return NULL;
+    if (arg->type == ARG_VECTOR)
+        return vector_fault(text);
     if (memchr(text.data, 0, text.size))
         return HOLDS_NUL;
     return utf8_valid(text.data, text.size) ? NULL : NOT_UTF8;

@@ -50,6 +50,7 @@ void batch_collect(struct conn *conn, struct statement *statement, int share)
     size_t bytes = 0;
     batch->statement = statement;
     batch->count = batch->retries = 0;
+    batch->vectors_turned = false;
     batch->abandoned_us = 0;
     if (share > store->options.batch)
         share = store->options.batch;
@@ -237,6 +238,23 @@ static void batch_delay(struct conn *conn, struct range range)
     step_arm(conn->store, not_before_us);
 }
 
+/* Whether pgvector is there is found out by use: the statement that does not fit the server is sent in its other form,
+ * once. That holds too when the extension comes or goes while the store is open. */
+static bool batch_turns_vectors(struct conn *conn, const char *sqlstate)
+{
+    static const char *const unfit[] = {"42704", "42883", "42846",
+                                        "42804"}; /* type, function, casts */
+    if (!conn->batch.statement->spec->vectors || conn->batch.vectors_turned || !sqlstate)
+        return false;
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++)
+        if (strcmp(sqlstate, unfit[i]) == 0) {
+            conn->batch.vectors_turned = true;
+            conn->store->real_vectors = !conn->form->reals;
+            return true;
+        }
+    return false;
+}
+
 enum failure batch_failed(struct conn *conn)
 {
     struct batch *batch = &conn->batch;
@@ -254,6 +272,8 @@ enum failure batch_failed(struct conn *conn)
     }
     if (failure == FAILURE_LINK)
         return failure;
+    if (batch_turns_vectors(conn, sqlstate))
+        return FAILURE_AGAIN;
     batch->range_count--;
     if (failure == FAILURE_BLOCKED && (batch->sent_count == 1 || batch_one_key(batch, range))) {
         batch_delay(conn, range);

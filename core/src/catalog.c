@@ -71,8 +71,9 @@ char *catalog_sql(const keep_store *store, const struct statement_spec *spec, en
     int count = kind == FORM_SINGLE ? spec->single_count : spec->sql_count;
     for (int i = 0; i < count; i++) {
         const struct sql_piece *piece = &pieces[i];
-        if (piece->kind == PIECE_TEXT) {
-            buffer_text(&sql, piece->text);
+        if (piece->kind == PIECE_TEXT || piece->kind == PIECE_VECTOR) {
+            const char *type = kind == FORM_REAL ? "real[]" : "vector";
+            buffer_text(&sql, piece->kind == PIECE_VECTOR ? type : piece->text);
             continue;
         }
         const struct ident *table = &store->tables[catalog_table_find(piece->text)];
@@ -87,10 +88,17 @@ char *catalog_sql(const keep_store *store, const struct statement_spec *spec, en
 /* PostgreSQL's object identifiers of the types that parameters have: the type itself, and its array. */
 static Oid parameter_type(const struct arg_spec *arg, bool array)
 {
-    static const Oid types[][2] = {
-        [ARG_TEXT] = {25, 1009},   [ARG_INT] = {20, 1016},  [ARG_BOOL] = {16, 1000},
-        [ARG_JSON] = {3802, 3807}, [ARG_TIME] = {25, 1009}, [ARG_BYTES] = {17, 1001},
-    };
+    static const Oid types[]
+                          [2] = {
+                              [ARG_TEXT] = {25, 1009},
+                              [ARG_INT] = {20, 1016},
+                              [ARG_BOOL] = {16, 1000},
+                              [ARG_JSON] = {3802, 3807},
+                              [ARG_TIME] = {25, 1009},
+                              [ARG_BYTES] = {17, 1001},
+                              [ARG_DOCUMENT] = {25, 1009},
+                              [ARG_VECTOR] = {0, 0}, /* an extension's: the server infers it */
+                          };
     return types[arg->list ? ARG_JSON : arg->type][array];
 }
 
@@ -120,6 +128,7 @@ const struct form *statement_form(const keep_store *store, struct statement *sta
         return NULL;
     form_name(form, statement->spec->name);
     form->array = kind == FORM_MANY && statement->spec->batch;
+    form->reals = kind == FORM_REAL;
     for (int i = 0; i < statement->spec->arg_count; i++)
         form->types[i] = parameter_type(&statement->spec->args[i], form->array);
     return form;

@@ -13,6 +13,8 @@ enum arg_type {
     ARG_JSON,  /* jsonb */
     ARG_TIME,  /* text that the statement casts to timestamptz */
     ARG_BYTES, /* bytea */
+    ARG_DOCUMENT, /* JSON as text: the statement casts it to json, so it is kept character by character */
+    ARG_VECTOR, /* 32-bit floats as the machine has them; pgvector's vector, or real[] where there is none */
 };
 
 /* One argument. The parameter is the type's array when the statement is batched, else the type itself; a list is jsonb
@@ -52,6 +54,7 @@ enum piece_kind {
     PIECE_IDENTIFIER, /* `text` is a table's slot: its configured name, quoted as an identifier */
     PIECE_LITERAL,    /* the same identifier as a string literal, for to_regclass() */
     PIECE_INDEX,      /* the quoted name of that table's index `suffix` */
+    PIECE_VECTOR,     /* the type of ARG_VECTOR */
 };
 
 struct sql_piece {
@@ -83,6 +86,7 @@ struct statement_spec {
     bool batch;     /* array form: many calls in one statement */
     bool writes;
     bool engine;       /* answered by the engine, without SQL */
+    bool vectors;      /* an argument is an ARG_VECTOR; never batched */
     const char *fails; /* "ABSENT no such room; CONFLICT …", or "" */
     const char *doc;
 };

@@ -263,7 +263,11 @@ void conn_send(struct conn *conn)
     conn->flushed = false;
     struct statement *statement = conn->batch.statement;
     bool single = conn->batch.sent_count == 1 && statement->spec->single;
-    conn->form = statement_form(store, statement, single ? FORM_SINGLE : FORM_MANY);
+    bool reals = statement->spec->vectors && store->real_vectors;
+    conn->form = statement_form(store, statement,
+                                reals    ? FORM_REAL
+                                : single ? FORM_SINGLE
+                                         : FORM_MANY);
     if (!conn->form || !encode_range(conn, values, sizes)) {
         conn_set_state(conn, CONN_IDLE);
         batch_no_memory(conn);

@@ -66,14 +66,16 @@ struct buffer {
     bool failed;
 };
 
-/* What is sent for an operation: FORM_MANY for a batch (or when there is no other), FORM_SINGLE for one call. */
-enum form_kind { FORM_MANY, FORM_SINGLE, FORM_COUNT };
+/* What is sent for an operation: FORM_MANY for a batch (or when there is no other), FORM_SINGLE for one call, FORM_REAL
+ * for one with vectors on a server without pgvector. */
+enum form_kind { FORM_MANY, FORM_SINGLE, FORM_REAL, FORM_COUNT };
 
 struct form {
     char *sql; /* with the table names in place; NULL until first used */
     char name[24];
     Oid types[LIMIT_ARGS];
     bool array; /* parameters are arrays, and rows begin with the item's number */
+    bool reals; /* vectors travel as real[] */
 };
 
 /* An operation of this store. */
@@ -154,6 +156,7 @@ struct batch {
     struct range ranges[LIMIT_RANGES]; /* still to be sent; the last one is current */
     int range_count;
     int retries;
+    bool vectors_turned;  /* the other form of vectors was tried */
     int64_t abandoned_us; /* since when nobody waits for it; 0: somebody does */
 };
 
@@ -236,6 +239,7 @@ struct keep_store {
     int64_t retry_us;   /* no connecting before this */
     int64_t down_us;    /* since when no link is up; 0: one is */
     bool plain_startup; /* a pooler refused settings at start-up */
+    bool real_vectors;  /* the server knows no type "vector" */
     bool unnamed;       /* prepared statements do not survive between transactions */
     char connect_error[LIMIT_MESSAGE];
     char connect_sqlstate[6];

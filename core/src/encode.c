@@ -23,6 +23,35 @@ static void put_int64(struct buffer *out, keep_text digits)
     put_int32(out, (uint32_t)value);
 }
 
+/* Four bytes of the machine's order, most significant first. */
+static void put_float(struct buffer *out, const char *data)
+{
+    uint32_t bits;
+    memcpy(&bits, data, sizeof bits);
+    put_int32(out, bits);
+}
+
+static void put_vector(struct buffer *out, keep_text floats)
+{
+    size_t count = floats.size / sizeof(float);
+    buffer_append(out, (char[]){(char)(count >> 8), (char)count, 0, 0}, 4);
+    for (size_t i = 0; i < count; i++)
+        put_float(out, floats.data + i * sizeof(float));
+}
+
+static void put_real_array(struct buffer *out, keep_text floats)
+{
+    size_t count = floats.size / sizeof(float);
+    const uint32_t head[] = {1 /* dimension */, 0 /* nulls */, 700 /* float4 */, (uint32_t)count,
+                             1 /* lower bound */};
+    for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+        put_int32(out, head[i]);
+    for (size_t i = 0; i < count; i++) {
+        put_int32(out, sizeof(float));
+        put_float(out, floats.data + i * sizeof(float));
+    }
+}
+
 static void put_value(struct buffer *out, const struct arg_spec *arg, keep_text value)
 {
     enum arg_type type = arg->list ? ARG_JSON : arg->type;
@@ -51,8 +80,9 @@ static void put_element(struct buffer *out, const struct arg_spec *arg, keep_tex
 
 static Oid element_type(const struct arg_spec *arg)
 {
-    static const Oid types[] = {[ARG_TEXT] = 25,   [ARG_INT] = 20,  [ARG_BOOL] = 16,
-                                [ARG_JSON] = 3802, [ARG_TIME] = 25, [ARG_BYTES] = 17};
+    static const Oid types[] = {
+        [ARG_TEXT] = 25, [ARG_INT] = 20,   [ARG_BOOL] = 16,    [ARG_JSON] = 3802,
+        [ARG_TIME] = 25, [ARG_BYTES] = 17, [ARG_DOCUMENT] = 25};
     return types[arg->list ? ARG_JSON : arg->type];
 }
 
@@ -80,10 +110,13 @@ bool encode_range(struct conn *conn, const char *values[], int sizes[])
     out->failed = false;
     for (int i = 0; i < spec->arg_count; i++) {
         starts[i] = out->size;
+        keep_text value = conn->batch.sent[0]->args[i];
         if (conn->form->array)
             put_array(out, &conn->batch, i);
-        else if (conn->batch.sent[0]->args[i].data)
-            put_value(out, &spec->args[i], conn->batch.sent[0]->args[i]);
+        else if (value.data && spec->args[i].type == ARG_VECTOR)
+            (conn->form->reals ? put_real_array : put_vector)(out, value);
+        else if (value.data)
+            put_value(out, &spec->args[i], value);
         sizes[i] = (int)(out->size - starts[i]);
     }
     if (out->failed)

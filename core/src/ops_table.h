@@ -420,7 +420,7 @@ static const struct sql_piece checkpoint_setup_versions_sql[] = {
 static const struct arg_spec event_add_args[] = {
     {"run_id", ARG_TEXT, false, false, false},
     {"event_type", ARG_TEXT, false, false, false},
-    {"data", ARG_TEXT, true, false, false},
+    {"data", ARG_DOCUMENT, true, false, false},
     {"created_at", ARG_TIME, true, false, false},
 };
 static const int event_add_key[] = {0};
@@ -632,9 +632,9 @@ static const struct arg_spec run_save_args[] = {
     {"agent_name", ARG_TEXT, false, false, false},
     {"session_id", ARG_TEXT, true, false, false},
     {"status", ARG_TEXT, false, false, false},
-    {"output", ARG_TEXT, true, false, false},
-    {"error", ARG_TEXT, true, false, false},
-    {"await_request", ARG_TEXT, true, false, false},
+    {"output", ARG_DOCUMENT, true, false, false},
+    {"error", ARG_DOCUMENT, true, false, false},
+    {"await_request", ARG_DOCUMENT, true, false, false},
     {"created_at", ARG_TIME, true, false, false},
     {"finished_at", ARG_TIME, true, false, false},
     {"updated_at", ARG_TIME, true, false, false},
@@ -660,7 +660,7 @@ static const struct sql_piece run_save_sql[] = {
 
 static const struct arg_spec session_append_args[] = {
     {"id", ARG_TEXT, false, false, false},
-    {"messages", ARG_TEXT, false, false, false},
+    {"messages", ARG_DOCUMENT, false, false, false},
     {"updated_at", ARG_TIME, true, false, false},
 };
 static const int session_append_key[] = {0};
@@ -744,8 +744,8 @@ static const struct sql_piece session_load_single[] = {
 
 static const struct arg_spec session_save_args[] = {
     {"id", ARG_TEXT, false, false, false},
-    {"history", ARG_TEXT, true, false, false},
-    {"state", ARG_TEXT, true, false, false},
+    {"history", ARG_DOCUMENT, true, false, false},
+    {"state", ARG_DOCUMENT, true, false, false},
     {"updated_at", ARG_TIME, true, false, false},
 };
 static const int session_save_key[] = {0};
@@ -1830,7 +1830,7 @@ static const char KEEP_CATALOG_JSON[] = {
     '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
     'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
     '"','n','a','m','e','"',':','"','d','a','t','a','"',',','"','t','y','p','e','"',
-    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
     'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
     'e','"',':','"','c','r','e','a','t','e','d','_','a','t','"',',','"','t','y','p',
@@ -2029,15 +2029,15 @@ static const char KEEP_CATALOG_JSON[] = {
     'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
     'e','"',':','"','o','u','t','p','u','t','"',',','"','t','y','p','e','"',':','"',
-    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
     'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
     'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
-    ':','"','e','r','r','o','r','"',',','"','t','y','p','e','"',':','"','t','e','x',
-    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    ':','"','e','r','r','o','r','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
     't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
     'w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',
-    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
     'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
     'e','"',':','"','c','r','e','a','t','e','d','_','a','t','"',',','"','t','y','p',
@@ -2076,7 +2076,7 @@ static const char KEEP_CATALOG_JSON[] = {
     'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
     ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
     ',','{','"','n','a','m','e','"',':','"','m','e','s','s','a','g','e','s','"',',',
-    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
     'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',',','{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a',
@@ -2147,11 +2147,11 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
     'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
     'm','e','"',':','"','h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',
-    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
     'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e','"',':','"','t',
-    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    'e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e','"',':','"','j',
+    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
     ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
     'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
     '"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':',

@@ -8,14 +8,14 @@ from __future__ import annotations
 import builtins
 import json
 import keyword
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from . import _core
 from .errors import Invalid
-from .texts import REFUSED, to_bool, to_bytes, to_int, to_json, to_time
+from .texts import REFUSED, to_bool, to_bytes, to_int, to_json, to_time, to_vector
 
 _CONVERTERS: dict[str, Callable[[Any], str | bytes]] = {
     "to_json": to_json,
@@ -23,6 +23,7 @@ _CONVERTERS: dict[str, Callable[[Any], str | bytes]] = {
     "to_bool": to_bool,
     "to_time": to_time,
     "to_bytes": to_bytes,
+    "to_vector": to_vector,
 }
 _ANNOTATIONS = {
     "text": "str",
@@ -31,6 +32,7 @@ _ANNOTATIONS = {
     "bool": "bool",
     "time": "datetime | str",
     "bytes": "bytes",
+    "vector": "Iterable[float]",
 }
 
 
@@ -137,6 +139,7 @@ class Operation:
         )
         scope: dict[str, Any] = {
             "Any": Any,
+            "Iterable": Iterable,
             "builtins": builtins,
             "datetime": datetime,
             "REFUSED": REFUSED,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +17,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 # What a value that cannot be text makes json, the converters here and the extension raise.
-REFUSED = (TypeError, ValueError, RecursionError)
+REFUSED = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 class Json:
@@ -64,6 +66,19 @@ def to_time(value: datetime | str) -> str:
 
 def to_bytes(value: bytes | bytearray | memoryview) -> bytes:
     return bytes(memoryview(value))
+
+
+def to_vector(value: Iterable[float]) -> bytes:
+    """32-bit floats, packed. An ``array('f')`` or a buffer of such floats (numpy's float32) is taken as it is."""
+    if not isinstance(value, (list, tuple)):
+        try:
+            view = memoryview(value)  # type: ignore[arg-type]
+        except TypeError:
+            value = list(value)
+        else:
+            if view.format == "f":
+                return view.tobytes()
+    return array("f", value).tobytes()
 
 
 def from_json(text: str) -> Any:

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// An argument as the engine takes it: bytes, or NULL. Text and JSON documents are their UTF-8, untouched; integers are
-/// digits, booleans `true` or `false`, times ISO 8601 text, lists JSON arrays. Made by `.into()`.
+/// digits, booleans `true` or `false`, times ISO 8601 text, lists JSON arrays, vectors 32-bit floats. Made by `.into()`.
 ///
 /// ```
 /// use statekeep::Arg;
@@ -24,6 +24,13 @@ impl Arg<'_> {
 impl<'a> From<&'a [u8]> for Arg<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Arg(Some(Cow::Borrowed(bytes)))
+    }
+}
+
+/// A vector: 32-bit floats as the machine has them.
+impl From<&[f32]> for Arg<'_> {
+    fn from(floats: &[f32]) -> Self {
+        floats.iter().flat_map(|float| float.to_ne_bytes()).collect::<Vec<u8>>().into()
     }
 }
 

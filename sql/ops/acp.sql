@@ -1,13 +1,12 @@
 -- Runs of agents, their sessions and events, on the tables of simple_acp's SimpleAcp::Storage::PostgreSQL.
 --
--- Documents (output, error, history, data, …) are text columns there: they are passed as JSON text, which is checked and
--- kept character by character, an escaped NUL and every digit included. A column that somebody made varchar, json or
--- jsonb takes and gives the same documents, since json is assigned to each of them. Columns of time have no zone: the
--- operations keep UTC in them.
+-- Documents (output, error, history, data, …) are text columns there: their JSON text is checked and kept character by
+-- character, an escaped NUL and every digit included. A column that somebody made varchar, json or jsonb takes and gives
+-- the same documents, since json is assigned to each of them. Columns of time have no zone: the operations keep UTC in them.
 
 -- op: run.save
 -- args: run_id text, agent_name text, session_id text?, status text
--- args: output text?, error text?, await_request text?, created_at time?, finished_at time?, updated_at time?
+-- args: output document?, error document?, await_request document?, created_at time?, finished_at time?, updated_at time?
 -- gives: none
 -- batch: yes    key: run_id    same key: last    resend: no    writes: yes
 -- Stores a run in place of the one of that id. `output` (an array of messages), `error` and `await_request` are JSON
@@ -147,7 +146,7 @@ cross join lateral (
 ) as page;
 
 -- op: session.save
--- args: id text, history text?, state text?, updated_at time?
+-- args: id text, history document?, state document?, updated_at time?
 -- gives: none
 -- batch: yes    key: id    same key: last    resend: no    writes: yes
 -- Stores a session in place of the one of that id; its time of creation survives. `history` (an array of messages) and
@@ -163,7 +162,7 @@ on conflict (id) do update
 set history = excluded.history, state = excluded.state, updated_at = excluded.updated_at;
 
 -- op: session.append
--- args: id text, messages text, updated_at time?
+-- args: id text, messages document, updated_at time?
 -- gives: none
 -- batch: yes    key: id    same key: serial    resend: no    writes: yes
 -- Adds messages, a JSON array, to the end of a session's history, which need not be read nor sent: of two workers that
@@ -229,7 +228,7 @@ left join gone as g on g.id = l.id
 group by u.n;
 
 -- op: event.add
--- args: run_id text, event_type text, data text?, created_at time?
+-- args: run_id text, event_type text, data document?, created_at time?
 -- gives: none
 -- batch: yes    key: run_id    same key: any    resend: no    writes: yes
 -- Adds an event to a run, which need not exist. `data` is the event as JSON text. Without `created_at` it is now. Events

@@ -2,7 +2,7 @@
 
 import pytest
 from suite import documents, registry
-from suite.adapter import answers
+from suite.adapter import Json, answers
 from suite.exact import parse
 
 NAMES = registry.selected()
@@ -17,9 +17,9 @@ def test_written_by_one_read_by_another(adapters, db, writer_name, reader_name):
     writer.ok("acp.setup")
     texts = [*EXACT, *documents.edges().values()]
     for n, text in enumerate(texts):
-        writer.ok("event.add", run_id="é", event_type="generic", data=text)
-        writer.ok("session.save", id=f"s{n}", history=f"[{text}]", state=text)
-    writer.ok("run.save", run_id="é", agent_name="a", status="created", output=f"[{texts[0]}]")
+        writer.ok("event.add", run_id="é", event_type="generic", data=Json(text))
+        writer.ok("session.save", id=f"s{n}", history=Json(f"[{text}]"), state=Json(text))
+    writer.ok("run.save", run_id="é", agent_name="a", status="created", output=Json(f"[{texts[0]}]"))
 
     reader = adapters.get(reader_name).open(db.dsn)
     wanted = [parse(text) for text in texts]
@@ -36,7 +36,7 @@ def test_real_conversations_as_histories(adapter, db, trajectories):
     store = adapter.open(db.dsn)
     store.ok("acp.setup")
     texts = trajectories.read_text().splitlines()
-    calls = [("session.save", {"id": f"s{n}", "history": f"[{text}]"}) for n, text in enumerate(texts)]
+    calls = [("session.save", {"id": f"s{n}", "history": Json(f"[{text}]")}) for n, text in enumerate(texts)]
     assert {answer.status for answer in answers(store.submit_all(calls))} == {"OK"}
     kept = dict(db.query("select id, history from acp_sessions"))
     assert kept == {f"s{n}": f"[{text}]" for n, text in enumerate(texts)}

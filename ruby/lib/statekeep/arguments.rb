@@ -73,6 +73,18 @@ module StateKeep
       end
     end
 
+    # An Array of numbers as 32-bit floats, packed; a String is taken to be packed already.
+    def vector(value, op, name)
+      case value
+      when Array then value.pack("f*")
+      when String then value.b
+      when nil then nil
+      else refuse(value, op, name, "an Array of numbers")
+      end
+    rescue TypeError
+      refuse(value.find { |number| !number.is_a?(Numeric) }, op, name, "an Array of numbers only")
+    end
+
     # An Array whose elements are of `type`, as a JSON array.
     def list(value, op, name, type)
       return nil if value.nil?

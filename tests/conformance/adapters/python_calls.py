@@ -19,7 +19,7 @@ def argument(value):
     if not isinstance(value, dict):
         return value
     ((form, inner),) = value.items()
-    if form == "value":
+    if form in ("value", "vector"):
         return inner
     if form == "json":
         return statekeep.Json(inner)

@@ -62,7 +62,7 @@ class RubyAdapter
 
     form, inner = value.first
     case form
-    when "value" then inner
+    when "value", "vector" then inner
     when "json" then StateKeep::Json.new(inner)
     when "base64" then inner.unpack1("m").force_encoding(Encoding::UTF_8)
     when "json_base64" then StateKeep::Json.new(inner.unpack1("m").force_encoding(Encoding::UTF_8))

@@ -53,6 +53,13 @@ class Native:
 
 
 @dataclass(frozen=True)
+class Vector:
+    """Numbers that the binding passes as 32-bit floats."""
+
+    numbers: list[float]
+
+
+@dataclass(frozen=True)
 class Answer:
     """How a request ended. `result` is raw JSON text when the status is OK, `error` an object otherwise."""
 
@@ -71,6 +78,8 @@ def encode(value):
     """An argument as the protocol writes it."""
     if isinstance(value, Native):
         return {"value": value.value}
+    if isinstance(value, Vector):
+        return {"vector": value.numbers}
     form, text = ("json", value.text) if isinstance(value, Json) else ("", value)
     if isinstance(text, str) and "\0" in text:
         text = text.encode()  # not every JSON parser gives back a NUL inside a string

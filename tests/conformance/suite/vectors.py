@@ -2,7 +2,7 @@
 
 import pathlib
 
-from .adapter import Json, Native, answers
+from .adapter import Json, Native, Vector, answers
 from .exact import Number, parse
 
 FOLDER = pathlib.Path(__file__).parent.parent / "vectors"
@@ -37,6 +37,8 @@ def argument(value):
             return Native(inner)
         if form == "json":
             return Json(inner)
+        if form == "vector":
+            return Vector([float(number) for number in inner])
     return value
 
 

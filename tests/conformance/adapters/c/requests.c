@@ -50,6 +50,16 @@ static keep_text text_of(const cJSON *value, char **owned)
     return (keep_text){*owned, strlen(*owned)};
 }
 
+static keep_text decode_vector(const cJSON *numbers, char **owned)
+{
+    float *floats = malloc(sizeof *floats * (size_t)(cJSON_GetArraySize(numbers) + 1));
+    size_t count = 0;
+    const cJSON *number;
+    cJSON_ArrayForEach(number, numbers) floats[count++] = (float)number->valuedouble;
+    *owned = (char *)floats;
+    return (keep_text){*owned, count * sizeof *floats};
+}
+
 static keep_text argument_read(const cJSON *value, char **owned)
 {
     const cJSON *form = value && cJSON_IsObject(value) ? value->child : NULL;
@@ -61,6 +71,8 @@ static keep_text argument_read(const cJSON *value, char **owned)
         *owned = cJSON_PrintUnformatted(form);
         return (keep_text){*owned, strlen(*owned)};
     }
+    if (strcmp(form->string, "vector") == 0)
+        return decode_vector(form, owned);
     return decode_base64(form->valuestring, owned);
 }
 

@@ -175,6 +175,10 @@ func argument(raw json.RawMessage) (any, error) {
 			var value any
 			return value, json.Unmarshal(inner, &value)
 		}
+		if form == "vector" {
+			var value []float32
+			return value, json.Unmarshal(inner, &value)
+		}
 		var text string
 		if err := json.Unmarshal(inner, &text); err != nil {
 			return nil, err

@@ -98,6 +98,10 @@ fn argument(raw: &RawValue) -> Arg<'_> {
         let value: Value = serde_json::from_str(inner.get()).expect("the request was JSON");
         return serde_json::to_string(&value).expect("a value can be written").into();
     }
+    if form == "vector" {
+        let floats: Vec<f32> = serde_json::from_str(inner.get()).expect("numbers");
+        return floats.as_slice().into();
+    }
     let text: String = serde_json::from_str(inner.get()).expect("a text");
     if form == "json" {
         return text.into();
