@@ -72,22 +72,12 @@ func (s State) Delete(ctx context.Context, agent, session string) error {
 
 // List gives at most limit sessions of an agent from the offset-th on, most recently saved first; limit 0 means all.
 func (s State) List(ctx context.Context, agent string, limit, offset int) ([]string, error) {
-	raw, err := s.store.Call(ctx, "state.list", agent, limitArg(limit), offset)
-	if err != nil {
-		return nil, err
-	}
-	var sessions []string
-	return sessions, json.Unmarshal(raw, &sessions)
+	return callFor[[]string](ctx, s.store, "state.list", agent, limitArg(limit), offset)
 }
 
 // Count gives how many states the table holds. It reads the whole table.
 func (s State) Count(ctx context.Context) (int64, error) {
-	raw, err := s.store.Call(ctx, "state.count")
-	if err != nil {
-		return 0, err
-	}
-	var count int64
-	return count, json.Unmarshal(raw, &count)
+	return callFor[int64](ctx, s.store, "state.count")
 }
 
 // Found is a state that Search found.
@@ -100,12 +90,7 @@ type Found struct {
 // Search gives at most limit sessions, from the offset-th on, whose state contains the given JSON (PostgreSQL's @>),
 // most recently saved first; limit 0 means all. contains is taken as Save takes a state.
 func (s State) Search(ctx context.Context, contains any, limit, offset int) ([]Found, error) {
-	raw, err := s.store.Call(ctx, "state.search", contains, limitArg(limit), offset)
-	if err != nil {
-		return nil, err
-	}
-	var found []Found
-	return found, json.Unmarshal(raw, &found)
+	return callFor[[]Found](ctx, s.store, "state.search", contains, limitArg(limit), offset)
 }
 
 // limitArg makes of "no limit" the NULL that the operations take for it.

@@ -208,6 +208,16 @@ func (s *Store) Call(ctx context.Context, op string, args ...any) (json.RawMessa
 	return owned, nil
 }
 
+// callFor runs an operation and decodes its result.
+func callFor[T any](ctx context.Context, s *Store, op string, args ...any) (T, error) {
+	var value T
+	raw, err := s.Call(ctx, op, args...)
+	if err == nil {
+		err = json.Unmarshal(raw, &value)
+	}
+	return value, err
+}
+
 // Ping asks the server for an answer.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.Call(ctx, "admin.ping")
@@ -227,12 +237,7 @@ func (s *Store) Setup(ctx context.Context, stores ...string) error {
 
 // SetupSQL gives the SQL that a set-up operation ("state.setup") would run, with the table names filled in.
 func (s *Store) SetupSQL(ctx context.Context, op string) (string, error) {
-	raw, err := s.Call(ctx, "admin.setup_sql", op)
-	if err != nil {
-		return "", err
-	}
-	var text string
-	return text, json.Unmarshal(raw, &text)
+	return callFor[string](ctx, s, "admin.setup_sql", op)
 }
 
 // Stats gives the engine's counters as a JSON object: calls by outcome, queue wait, batch sizes, round trips,
