@@ -66,6 +66,7 @@ def test_args_and_fails_may_be_continued():
     ("insert", "select 1; insert", "one statement"),
     ("{things}", "{Things}", "not a slot"),
     ("{things}", "{things:table}", "not a slot"),
+    ("tags text[]?", "tags vector", "vectors travel alone"),
     ("insert", "insert" + " " * compiler.STATEMENT_BYTES, "longer than"),
 ])
 def test_a_mistake_is_named(old, new, complaint):
