@@ -1,6 +1,6 @@
 """Runs the benches of all languages on one server with fsync on, and prints one table with the floors of the project.
 
-    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,ruby,ruby-fibers,rust,c] [--json FILE]
+    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,ruby,ruby-fibers,rust,c,c-shares] [--json FILE]
 
 Each figure is the median of the rounds' ratios, ours over theirs, with the least and the greatest. Floors are reported,
 never asserted: a busy machine is not a broken promise. Needs what scripts/build.sh builds.
@@ -22,6 +22,7 @@ from server import Server  # noqa: E402
 
 C_FLOOR = 0.85  # within 15 % of bare libpq
 C_CALLS = 2000
+SHARES = (8, 32, 128)  # least calls a connection takes of the queue; the second is what ships
 
 
 def python_rows(url, options, *more):
@@ -58,19 +59,47 @@ def rust_rows(url, options):
     return decoded([target / "release" / "statekeep-bench", url, options.rounds, options.seconds])
 
 
-def c_rows(url, options):
-    program = ROOT / "build" / "bench" / "c"
+def build_c(name, source, *more):
+    program = ROOT / "build" / "bench" / name
     program.parent.mkdir(parents=True, exist_ok=True)
     flags = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "libpq", "libcjson"], check=True, capture_output=True, text=True
     ).stdout.split()
-    sources = [ROOT / "core" / "all.c", HERE / "c" / "bench.c"]
+    sources = [ROOT / "core" / "all.c", HERE / "c" / source]
     compiler = ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", "-pthread", f"-I{ROOT / 'core' / 'include'}"]
-    subprocess.run([*compiler, *sources, *flags, "-o", program], check=True)
+    subprocess.run([*compiler, *more, *sources, *flags, "-o", program], check=True)
+    return program
+
+
+def c_rows(url, options):
+    program = build_c("c", "bench.c")
     return [
         {"workload": workload, "callers": 1, "floor": C_FLOOR, "ratio": spread(ratios)}
         for workload, ratios in output([program, url, options.rounds, C_CALLS]).items()
     ]
+
+
+def share_rows(url, options):
+    """Other least shares over the one that ships, which takes the place of "theirs"."""
+    programs = [build_c(f"share-{share}", "share.c", f"-DKEEP_SHARE_MIN={share}") for share in SHARES]
+    rounds = []
+    for number in range(options.rounds):
+        rates = {}
+        for share, program in sorted(zip(SHARES, programs), reverse=number % 2):
+            rates[share] = output([program, url, options.seconds])
+            print(f"share {share}: {rates[share]}", file=sys.stderr)
+        rounds.append(rates)
+    shipped = SHARES[1]
+    peer = BENCHES["c-shares"][0]
+    measured = [(workload, callers) for workload, rates in rounds[0][shipped].items() for callers in rates]
+    rows = []
+    for workload, callers in measured:
+        for share in (SHARES[0], SHARES[2]):
+            pairs = [(rates[share][workload][callers], rates[shipped][workload][callers]) for rates in rounds]
+            ours, theirs = map(spread, zip(*pairs))
+            row = {"workload": f"{workload}, {share}", "callers": callers, "ratio": spread([a / b for a, b in pairs])}
+            rows.append({**row, "statekeep_per_second": ours, f"{peer}_per_second": theirs})
+    return rows
 
 
 BENCHES = {
@@ -81,6 +110,7 @@ BENCHES = {
     "ruby-fibers": ("sequel", lambda url, options: ruby_rows(url, options, "--callers", "16,64", "--fibers")),
     "rust": ("agents_persistence", rust_rows),
     "c": ("bare libpq", c_rows),
+    "c-shares": ("a share of 32", share_rows),
 }
 
 
