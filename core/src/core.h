@@ -23,6 +23,10 @@
 
 #include <pthread.h>
 
+#ifndef KEEP_SHARE_MIN
+#define KEEP_SHARE_MIN 32 /* tests/bench/c/share.c compares others */
+#endif
+
 /* Limits that are not options. */
 enum {
     LIMIT_CONNECTIONS = 128,      /* PostgreSQL's own default is 100 */
@@ -36,7 +40,7 @@ enum {
     LIMIT_LOOKS = 100,            /* reads of an idle link before it is used: a TLS record each */
     LIMIT_EVENTS = 64,            /* taken from the watch at a time */
     LIMIT_KEY_BUCKETS = 1 << 14,  /* of the key table; as many as the default queue */
-    SHARE_MIN = 32,               /* calls; smaller shares cost more trips than parallelism saves */
+    SHARE_MIN = KEEP_SHARE_MIN,   /* calls; smaller shares cost more trips than parallelism saves */
     BACKOFF_MIN_MS = 10,          /* before the second attempt to connect */
     BACKOFF_MAX_MS = 1000,        /* a server that comes back is found within this */
     DIAL_FRESH_MS = 2000,         /* how long a resolved address serves further connections */
