@@ -23,6 +23,7 @@
 %ignore keep_interrupt;
 
 %include "ruby_handle.i"
+%include "ruby_documents.i"
 
 %init %{
     id_ticket = rb_intern("@ticket");
@@ -30,6 +31,7 @@
     id_list = rb_intern("list");
     id_for_fd = rb_intern("for_fd");
     id_autoclose = rb_intern("autoclose");
+    id_to_s = rb_intern("to_s");
     class_handle = rb_define_class_under(mCore, "Handle", rb_cObject);
     rb_undef_alloc_func(class_handle);
 %}

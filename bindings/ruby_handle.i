@@ -31,7 +31,7 @@ struct closing {
     keep_status status;
 };
 
-static ID id_ticket, id_answer, id_list, id_for_fd, id_autoclose;
+static ID id_ticket, id_answer, id_list, id_for_fd, id_autoclose, id_to_s;
 static VALUE class_handle;
 
 static void handle_mark(void *data)

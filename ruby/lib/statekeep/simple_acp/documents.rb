@@ -5,19 +5,27 @@ require_relative "timestamps"
 
 module StateKeep
   module SimpleAcp
-    # Models as JSON text and back, the same text as the models' own to_json and the same models as their from_hash, without
-    # the two things that cost most there: how a class is written is made out once, and times are read by their digits. A class
-    # that writes itself in a way of its own is asked to.
+    # Models as JSON text and back, the same text as the models' own to_json and the same models as their from_hash. The
+    # extension writes them by plans, made once for each class; times are read by their digits. A class that writes itself in
+    # a way of its own is asked to.
     module Documents
       Models = ::SimpleAcp::Models
 
       @writers = {}.compare_by_identity
+      # How the extension writes a class's models: the reader and the JSON text of each attribute's name; false where it may
+      # not.
+      @plans = Hash.new { |plans, model| plans[model] = plan(model) }.compare_by_identity
 
       module_function
 
       # @param value [Object] a model, an Array of them, or any value that has a to_json
       # @return [String] its JSON
       def text(value)
+        Core.document(value, @plans) || ruby_text(value)
+      end
+
+      # The same in Ruby: what the extension does not write, and the errors of what cannot be written.
+      def ruby_text(value)
         case value
         when Models::Base then JSON.generate(plain(value))
         when Array then JSON.generate(value.map { |item| item.is_a?(Models::Base) ? plain(item) : item })
@@ -97,6 +105,18 @@ module StateKeep
       end
       private_class_method :with_times
 
+      def plan(model)
+        return false unless model <= Models::Base && writes_as_base?(model)
+
+        model.attributes.each_key.map { |name| [name, "#{JSON.generate(name.name)}:"].freeze }.freeze
+      end
+      private_class_method :plan
+
+      def writes_as_base?(model)
+        %i[to_h to_json].all? { |name| model.instance_method(name).owner.equal?(Models::Base) }
+      end
+      private_class_method :writes_as_base?
+
       def plain(model)
         (@writers[model.class] ||= writer(model.class)).call(model)
       end
@@ -117,7 +137,7 @@ module StateKeep
       # What makes a Hash of a model. Compiled for its class, since of long histories most of the time would go into asking
       # each message for the attributes it has.
       def writer(model)
-        return :to_h.to_proc if %i[to_h to_json].any? { |name| !model.instance_method(name).owner.equal?(Models::Base) }
+        return :to_h.to_proc unless writes_as_base?(model)
 
         steps = model.attributes.each_key.map do |name|
           "value = model.#{name}; hash[#{name.name.dump}] = String === value ? value : nested(value) unless value.nil?"
