@@ -433,6 +433,12 @@ static const struct sql_piece event_add_sql[] = {
      "from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as i(run_id, event_type, data, created_at, n)\n"
      "order by i.n", NULL},
 };
+static const struct sql_piece event_add_single[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "acp_events", NULL},
+    {PIECE_TEXT, " as t (run_id, event_type, data, created_at)\n"
+     "values ($1::text, $2::text, $3::text::json, coalesce($4::text::timestamptz, now()) at time zone 'UTC')", NULL},
+};
 
 static const struct arg_spec event_data_args[] = {
     {"run_id", ARG_TEXT, false, false, false},
@@ -657,6 +663,19 @@ static const struct sql_piece run_save_sql[] = {
      "    output = excluded.output, error = excluded.error, await_request = excluded.await_request,\n"
      "    created_at = excluded.created_at, finished_at = excluded.finished_at, updated_at = excluded.updated_at", NULL},
 };
+static const struct sql_piece run_save_single[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "acp_runs", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    (run_id, agent_name, session_id, status, output, error, await_request, created_at, finished_at, updated_at)\n"
+     "values ($1::text, $2::text, $3::text, $4::text, $5::text::json, $6::text::json, $7::text::json,\n"
+     "    $8::text::timestamptz at time zone 'UTC', $9::text::timestamptz at time zone 'UTC',\n"
+     "    coalesce($10::text::timestamptz, now()) at time zone 'UTC')\n"
+     "on conflict (run_id) do update\n"
+     "set agent_name = excluded.agent_name, session_id = excluded.session_id, status = excluded.status,\n"
+     "    output = excluded.output, error = excluded.error, await_request = excluded.await_request,\n"
+     "    created_at = excluded.created_at, finished_at = excluded.finished_at, updated_at = excluded.updated_at", NULL},
+};
 
 static const struct arg_spec session_append_args[] = {
     {"id", ARG_TEXT, false, false, false},
@@ -759,6 +778,15 @@ static const struct sql_piece session_save_sql[] = {
      "    from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as u(id, history, state, updated_at, n)\n"
      "    order by u.id\n"
      ") as i\n"
+     "on conflict (id) do update\n"
+     "set history = excluded.history, state = excluded.state, updated_at = excluded.updated_at", NULL},
+};
+static const struct sql_piece session_save_single[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "acp_sessions", NULL},
+    {PIECE_TEXT, " as t (id, history, state, created_at, updated_at)\n"
+     "values ($1::text, $2::text::json, $3::text::json, coalesce($4::text::timestamptz, now()) at time zone 'UTC',\n"
+     "    coalesce($4::text::timestamptz, now()) at time zone 'UTC')\n"
      "on conflict (id) do update\n"
      "set history = excluded.history, state = excluded.state, updated_at = excluded.updated_at", NULL},
 };
@@ -1164,6 +1192,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .args = event_add_args, .arg_count = 4,
      .key = event_add_key, .key_count = 1,
      .sql = event_add_sql, .sql_count = 3,
+     .single = event_add_single, .single_count = 3,
      .gives = GIVES_NONE,
      .same_key = SAME_KEY_ANY,
      .resend = RESEND_NO,
@@ -1249,6 +1278,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .args = run_save_args, .arg_count = 10,
      .key = run_save_key, .key_count = 1,
      .sql = run_save_sql, .sql_count = 3,
+     .single = run_save_single, .single_count = 3,
      .gives = GIVES_NONE,
      .same_key = SAME_KEY_LAST,
      .resend = RESEND_NO,
@@ -1300,6 +1330,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .args = session_save_args, .arg_count = 4,
      .key = session_save_key, .key_count = 1,
      .sql = session_save_sql, .sql_count = 3,
+     .single = session_save_single, .single_count = 3,
      .gives = GIVES_NONE,
      .same_key = SAME_KEY_LAST,
      .resend = RESEND_NO,
