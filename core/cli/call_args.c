@@ -107,10 +107,10 @@ static bool set_vector(struct call_args *out, int index, const char *name, struc
     cJSON *numbers = cJSON_ParseWithLength(value.at, value.size);
     float *floats = malloc(sizeof *floats * (size_t)(cJSON_GetArraySize(numbers) + 1));
     size_t count = 0;
-    const cJSON *number;
     out->owned[index] = (char *)floats;
     bool good = floats && cJSON_IsArray(numbers);
-    cJSON_ArrayForEach(number, good ? numbers : NULL)
+    const cJSON *number, *list = good ? numbers : NULL;
+    cJSON_ArrayForEach(number, list)
     {
         good = good && cJSON_IsNumber(number);
         floats[count++] = (float)number->valuedouble;
