@@ -36,6 +36,7 @@ SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", 
            "document": "text", "vector": "vector"}
 STATEMENT_BYTES = 16 * 1024  # a longer text pins a session on some cloud proxies
 LITERAL_BYTES = 4095  # the longest string literal every C11 compiler must take
+MIGRATIONS = re.compile(r"^-- migrations: (\w+)$", re.M)
 SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)(?::(literal)|:(index) ([a-z0-9_]+))?\}")
 
 
@@ -181,7 +182,24 @@ def statements(lines):
     return ["\n".join(form).strip().removesuffix(";").rstrip() for form in forms]
 
 
-def parse_operation(text, source):
+def migrations(folder):
+    """What stands for {migrations} and {migration names}: rows (version, name, sql) and (version, name) of the files of a
+    folder, which are numbered from 1 without a gap."""
+    rows, names = [], []
+    for version, path in enumerate(sorted(folder.glob("*.sql")), 1):
+        number, _, name = path.stem.partition("_")
+        text = path.read_text(encoding="utf-8").strip()
+        if number != f"{version:03}" or "$migration$" in text:
+            raise Mistake(f"{path.name}: not migration {version:03}, or it holds $migration$")
+        rows.append(f"({version}, '{name}', $migration${text}$migration$)")
+        names.append(f"({version}, '{name}')")
+    if not rows:
+        raise Mistake(f"there are no migrations in {folder.name}")
+    return [("{migrations}", ",\n".join(rows)), ("{migration names}", ", ".join(names))]
+
+
+def parse_operation(text, source, stand_ins=()):
+    """The operation of a text; `stand_ins` are put into its statement: pairs (stand-in, text)."""
     lines = text.split("\n")
     op = Operation(name=lines[0][7:].strip(), source=source)
     try:
@@ -195,6 +213,8 @@ def parse_operation(text, source):
             doc.append(lines.pop(0)[3:].strip())
         op.doc = " ".join(doc)
         op.sql, op.single = statements(lines)
+        for name, whole in stand_ins:
+            op.sql = op.sql.replace(name, whole)
         op.args = parse_args(found.get("args", ""))
         op.gives, op.bare, op.columns = parse_gives(found.get("gives", ""))
         op.fails = parse_fails(found.get("fails", ""))
@@ -239,7 +259,7 @@ def check(op, found):
 def check_sql(op):
     if not op.sql:
         raise Mistake("there is no statement")
-    if len(op.sql.encode()) > STATEMENT_BYTES:
+    if len(op.sql.encode()) > STATEMENT_BYTES and "$migration$" not in op.sql:
         raise Mistake(f"the statement is longer than {STATEMENT_BYTES} bytes")
     used = {int(number) for number in re.findall(r"\$(\d+)", op.sql)}
     if used != set(range(1, len(op.args) + 1)):
@@ -256,8 +276,11 @@ def read(root=HERE):
     ops = {}
     for path in [*sorted((root / "migrations").glob("*.sql")), *sorted((root / "ops").glob("*.sql"))]:
         source = path.relative_to(root).as_posix()
-        for text in re.split(r"^(?=-- op:)", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
-            op = parse_operation(text, source)
+        whole = path.read_text(encoding="utf-8")
+        folder = MIGRATIONS.search(whole)
+        stand_ins = migrations(root / "migrations" / folder[1]) if folder else []
+        for text in re.split(r"^(?=-- op:)", whole, flags=re.M)[1:]:
+            op = parse_operation(text, source, stand_ins)
             if op.name in ops:
                 raise Mistake(f"{source}: {op.name}: is in {ops[op.name].source} too")
             ops[op.name] = op

@@ -74,7 +74,7 @@ def test_wrong_command_lines(statekeep, words):
 def test_an_unknown_store_is_refused_with_the_known_ones(statekeep, words):
     """Before anything is opened, let alone made: the DSN leads nowhere."""
     done = statekeep(*words, "state", "nonsense", dsn="host=nowhere.invalid", code=USAGE)
-    assert 'no store "nonsense"; the stores are acp, checkpoint, state' in done.stderr and not done.stdout
+    assert 'no store "nonsense"; the stores are acp, checkpoint, gathering, state' in done.stderr and not done.stdout
 
 
 def tables(server, database):
@@ -100,6 +100,20 @@ def test_setup_makes_the_tables_of_the_stores_named(server, database, statekeep)
     done = statekeep("setup", "state", "checkpoint", "state", dsn=server.dsn(database))
     assert done.stdout == "state.setup: done\ncheckpoint.setup: done\n"
     assert tables(server, database) == ALL_TABLES
+
+
+def schemas(server, database):
+    return {row[0] for row in server.query("select nspname from pg_namespace", database=database)}
+
+
+@pytest.mark.parametrize("words", [["gathering"], ["--schema", "gathering"]])
+def test_setup_makes_whole_schemas_for_who_names_them(server, database, statekeep, words):
+    statekeep("setup", dsn=server.dsn(database))
+    assert "agent" not in schemas(server, database)
+    for _ in range(2):
+        assert statekeep("setup", *words, dsn=server.dsn(database)).stdout == "gathering.setup: done\n"
+    assert {"agent", "circle", "memory", "conversation", "pipeline", "schedule"} <= schemas(server, database)
+    assert "nothing is wrong" in statekeep("check", "gathering", dsn=server.dsn(database)).stdout
 
 
 def test_setup_under_another_name(server, database, statekeep):

@@ -9,13 +9,10 @@
 enum { OPTION_HELP = 'h' };
 
 static const struct option options[] = {
-    {"dsn", required_argument, NULL, 'd'},
-    {"table", required_argument, NULL, 't'},
-    {"sql", no_argument, NULL, 's'},
-    {"rounds", required_argument, NULL, 'r'},
-    {"ms", required_argument, NULL, 'm'},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
+    {"dsn", required_argument, NULL, 'd'},    {"table", required_argument, NULL, 't'},
+    {"sql", no_argument, NULL, 's'},          {"schema", required_argument, NULL, 'c'},
+    {"rounds", required_argument, NULL, 'r'}, {"ms", required_argument, NULL, 'm'},
+    {"help", no_argument, NULL, OPTION_HELP}, {NULL, 0, NULL, 0},
 };
 
 static bool read_number(const char *name, const char *text, int *out)
@@ -65,6 +62,9 @@ static bool read_option(struct arguments *out, const struct command *command, in
         return read_table(out, optarg);
     case 's':
         out->sql = true;
+        return true;
+    case 'c':
+        out->schema = optarg;
         return true;
     case 'r':
         return read_number("rounds", optarg, &out->rounds);

@@ -15,19 +15,21 @@ enum {
 
 /* What is written behind a subcommand. */
 struct arguments {
-    const char *dsn;   /* NULL: as keep_open() has it */
-    cJSON *options;    /* an object, for keep_open() */
-    bool sql;          /* --sql */
-    int rounds;        /* --rounds; 0: not said */
-    int ms;            /* --ms; 0: not said */
-    char **positional; /* words that are no options; borrowed from argv */
+    const char *dsn;    /* NULL: as keep_open() has it */
+    cJSON *options;     /* an object, for keep_open() */
+    bool sql;           /* --sql */
+    const char *schema; /* --schema; NULL: not said */
+    int rounds;         /* --rounds; 0: not said */
+    int ms;             /* --ms; 0: not said */
+    char **positional;  /* words that are no options; borrowed from argv */
     int positional_count;
 };
 
 struct command {
     const char *name;
-    const char *takes; /* the letters of the options it takes: d(sn) t(able) s(ql) r(ounds) m(s) */
-    int positionals;   /* most words that are no options */
+    const char *
+        takes; /* the letters of the options it takes: d(sn) t(able) s(ql) c: schema, r(ounds) m(s) */
+    int positionals; /* most words that are no options */
     const char *summary;
     const char *help;
     int (*run)(const struct arguments *arguments); /* gives the exit code */
@@ -52,8 +54,9 @@ void session_close(keep_store *store);
 /* The operations whose names end in `ending` (".setup"), as a list of names to free with cJSON_Delete(). */
 cJSON *session_operations(const char *ending);
 
-/* The stores that the positional words name, each once, or all when there are none: a store is the noun of a ".setup"
- * operation. A list of names to free with cJSON_Delete(); NULL after saying on stderr that a word names none. */
+/* The stores that --schema and the positional words name, each once: a store is the noun of a ".setup" operation. When
+ * none is named, those whose tables are stores' own: whole schemas (gathering) are only for who names them. A list of
+ * names to free with cJSON_Delete(); NULL after saying on stderr that a word names none. */
 cJSON *session_stores(const struct command *command, const struct arguments *arguments);
 
 /* A bar on stderr when that is a terminal, else nothing. */

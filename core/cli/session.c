@@ -91,20 +91,35 @@ static bool list_has(const cJSON *list, const char *text)
     return false;
 }
 
-cJSON *session_stores(const struct command *command, const struct arguments *arguments)
+/* The nouns of the ".setup" operations: all, or only those whose tables can be given other names. The others make whole
+ * schemas, which nobody wants who does not ask for them. */
+static cJSON *stores_known(bool all)
 {
-    cJSON *stores = session_operations(".setup"), *chosen = cJSON_CreateArray(), *store;
-    cJSON_ArrayForEach(store, stores)
+    cJSON *catalog = cJSON_Parse(keep_catalog()), *stores = cJSON_CreateArray();
+    const cJSON *operation;
+    cJSON_ArrayForEach(operation, catalog)
     {
-        *strchr(store->valuestring, '.') = '\0';
-    }
-    for (int i = 0; i < arguments->positional_count; i++) {
-        const char *word = arguments->positional[i];
-        if (list_has(stores, word)) {
-            if (!list_has(chosen, word))
-                cJSON_AddItemToArray(chosen, cJSON_CreateString(word));
-            continue;
+        char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(operation, "op"));
+        char *verb = strchr(name, '.');
+        const cJSON *tables = cJSON_GetObjectItemCaseSensitive(operation, "tables");
+        if (strcmp(verb, ".setup") == 0 && (all || tables->child)) {
+            *verb = '\0';
+            cJSON_AddItemToArray(stores, cJSON_CreateString(name));
         }
+    }
+    cJSON_Delete(catalog);
+    return stores;
+}
+
+/* Adds the store that a word names; false after saying on stderr that there is none. */
+static bool stores_add(cJSON *chosen, const char *word, const struct command *command)
+{
+    cJSON *stores = stores_known(true);
+    const cJSON *store;
+    bool known = list_has(stores, word);
+    if (known && !list_has(chosen, word))
+        cJSON_AddItemToArray(chosen, cJSON_CreateString(word));
+    if (!known) {
         fprintf(stderr, "statekeep %s: there is no store \"%s\"; the stores are", command->name,
                 word);
         cJSON_ArrayForEach(store, stores)
@@ -112,10 +127,21 @@ cJSON *session_stores(const struct command *command, const struct arguments *arg
             fprintf(stderr, "%s %s", store == stores->child ? "" : ",", store->valuestring);
         }
         fputc('\n', stderr);
-        cJSON_Delete(stores);
-        cJSON_Delete(chosen);
-        return NULL;
     }
-    cJSON_Delete(arguments->positional_count > 0 ? stores : chosen);
-    return arguments->positional_count > 0 ? chosen : stores;
+    cJSON_Delete(stores);
+    return known;
+}
+
+cJSON *session_stores(const struct command *command, const struct arguments *arguments)
+{
+    if (arguments->positional_count == 0 && !arguments->schema)
+        return stores_known(false);
+    cJSON *chosen = cJSON_CreateArray();
+    bool known = !arguments->schema || stores_add(chosen, arguments->schema, command);
+    for (int i = 0; known && i < arguments->positional_count; i++)
+        known = stores_add(chosen, arguments->positional[i], command);
+    if (known)
+        return chosen;
+    cJSON_Delete(chosen);
+    return NULL;
 }

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 static const char help[] =
-    "usage: statekeep setup [STORE…] [--dsn DSN] [--table NAME=TABLE]… [--sql]\n\n"
+    "usage: statekeep setup [STORE…] [--schema STORE] [--dsn DSN] [--table NAME=TABLE]… [--sql]\n\n"
     "Makes the tables and indexes of the stores. Tables that exist are left as they are, so it "
     "may\n"
     "run at every start, by several processes at once, and with data rights only.\n\n"
-    "  STORE               as in state, whose tables state.setup makes; all when none is named\n"
+    "  STORE               as in state, whose tables state.setup makes; when none is named all "
+    "but\n"
+    "                      those that make whole schemas (gathering)\n"
+    "  --schema STORE      the same: setup --schema gathering\n"
     "  --dsn DSN           the database; else $STATEKEEP_DSN, else $DATABASE_URL, else "
     "\"embedded:\"\n"
     "  --table NAME=TABLE  another name for a table, as in agent_states=app.\"My States\"; "
@@ -72,7 +75,7 @@ static int setup_run(const struct arguments *arguments)
 
 const struct command setup_command = {
     .name = "setup",
-    .takes = "dts",
+    .takes = "dtsc",
     .positionals = POSITIONALS_MANY,
     .summary = "makes the tables, or prints the SQL that does",
     .help = help,

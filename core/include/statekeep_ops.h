@@ -226,6 +226,40 @@ static inline keep_op keep_event_list(keep_store *store, keep_text run_id, keep_
     return keep_submit(store, "event.list", args, 3, deadline_ms);
 }
 
+/* gathering.index: Fits memories, knowledge and files to the pgvector that is there by now:
+ * real[] becomes vector(1536), and an HNSW index is made where there is none, in place of
+ * GatheRing's IVFFlat index, which misses most neighbours. Gives what it changed, as an array
+ * of sentences. Writers of a table wait while it is rewritten or indexed: about a second for a
+ * thousand embeddings.
+ * Result: changes. */
+static inline keep_op keep_gathering_index(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "gathering.index", NULL, 0, deadline_ms);
+}
+
+/* gathering.plan: What gathering.setup would run now: the migrations that have not run, with
+ * their SQL.
+ * Result: an array of {version, name, sql}. */
+static inline keep_op keep_gathering_plan(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "gathering.plan", NULL, 0, deadline_ms);
+}
+
+/* gathering.setup: Brings the schemas up to date: runs the migrations that have not run, all
+ * of them or none, and is quick when there are none. Racing processes wait for each other.
+ * What is there stays: tables, columns, data, GatheRing's own functions and views. INVALID
+ * when a newer version of this package was here before.
+ * Result: null. */
+static inline keep_op keep_gathering_setup(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "gathering.setup", NULL, 0, deadline_ms);
+}
+
+/* gathering.status: The migrations of gathering.setup, each with the time when it ran (null
+ * when it has not) and what it has to say about it, as which index it replaced. The table may
+ * not be there yet: ts_stat() runs a query that is a text.
+ * Result: an array of {version, name, applied_at, note}. */
+static inline keep_op keep_gathering_status(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "gathering.status", NULL, 0, deadline_ms);
+}
+
 /* run.delete: Deletes a run and its events together, and the events also where there is no
  * run. Gives the number of runs deleted, 0 or 1.
  *   run_id  text

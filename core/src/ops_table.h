@@ -482,6 +482,3137 @@ static const struct sql_piece event_list_sql[] = {
      "order by i.n, e.created_at, e.id", NULL},
 };
 
+static const char *const gathering_index_columns[] = {"changes"};
+static const struct sql_piece gathering_index_sql[] = {
+    {PIECE_TEXT, "with fitted as materialized (\n"
+     "    select memory.fit_vectors(true) as changes\n"
+     "),\n"
+     "remade as materialized (\n"
+     "    select memory.make_search() from fitted\n"
+     ")\n"
+     "select to_jsonb(f.changes) as changes from fitted as f, remade", NULL},
+};
+
+static const char *const gathering_plan_columns[] = {"version", "name", "sql"};
+static const struct sql_piece gathering_plan_sql[] = {
+    {PIECE_TEXT, "with applied as (\n"
+     "    select s.word::integer as version\n"
+     "    from ts_stat(case when to_regclass('public.statekeep_migrations') is null then 'select ''''::tsvector' else\n"
+     "        'select array_to_tsvector(array[version::text]) from public.statekeep_migrations where store = ''gathering''' end) as s\n"
+     ")\n"
+     "select w.version, w.name, w.sql\n"
+     "from (values (1, 'types', $migration$-- Schemas, enumerated types and the function of the updated_at triggers. Extensions are taken where the server has them\n"
+     "-- and lets this user make them; nothing but the kind of vectors depends on them.\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    wanted text;\n"
+     "begin\n"
+     "    foreach wanted in array array['vector', 'pg_trgm', 'uuid-ossp'] loop\n"
+     "        if exists (select from pg_available_extensions as e where e.name = wanted and e.installed_version is null) then\n"
+     "            begin\n"
+     "                execute format('create extension if not exists %I', wanted);\n"
+     "            exception when insufficient_privilege or feature_not_supported or undefined_file or internal_error then\n"
+     "                raise notice 'the extension \"%\" cannot be made here: %', wanted, sqlerrm;\n"
+     "            end;\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "create schema if not exists agent;\n"
+     "create schema if not exists audit;\n"
+     "create schema if not exists auth;\n"
+     "create schema if not exists circle;\n"
+     "create schema if not exists communication;\n"
+     "create schema if not exists conversation;\n"
+     "create schema if not exists memory;\n"
+     "create schema if not exists pipeline;\n"
+     "create schema if not exists project;\n"
+     "create schema if not exists review;\n"
+     "create schema if not exists schedule;\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    kind record;\n"
+     "    label text;\n"
+     "begin\n"
+     "    for kind in\n"
+     "        select w.name, w.labels\n"
+     "        from (values\n"
+     "            ('agent_role', '{lead,member,specialist,reviewer,observer}'::text[]),\n"
+     "            ('agent_status', '{idle,active,busy,offline}'),\n"
+     "            ('background_task_status', '{pending,running,paused,completed,failed,cancelled,timeout}'),\n", NULL},
+    {PIECE_TEXT, "            ('circle_status', '{created,stopped,running,active,paused,archived}'),\n"
+     "            ('conversation_status', '{pending,active,completed,cancelled}'),\n"
+     "            ('goal_priority', '{low,medium,high,critical}'),\n"
+     "            ('goal_status', '{pending,active,blocked,paused,completed,failed,cancelled}'),\n"
+     "            ('log_level', '{debug,info,warning,error,critical}'),\n"
+     "            ('memory_scope', '{global,circle,agent,conversation,project}'),\n"
+     "            -- The last three are written by GatheRing's code and missing in its own type.\n"
+     "            ('memory_type', '{fact,preference,experience,skill,relationship,context,decision,error,feedback,learning}'),\n"
+     "            ('message_role', '{user,assistant,system,tool}'),\n"
+     "            ('review_status', '{pending,in_progress,approved,changes_requested,rejected}'),\n"
+     "            ('review_type', '{code,architecture,security,documentation,quality,final}'),\n"
+     "            ('schedule_type', '{cron,interval,once,event}'),\n"
+     "            ('scheduled_action_status', '{active,paused,disabled,expired}'),\n"
+     "            ('task_priority', '{low,medium,high,critical}'),\n"
+     "            ('task_status', '{pending,in_progress,in_review,blocked,completed,cancelled,failed}')\n"
+     "        ) as w(name, labels)\n"
+     "    loop\n"
+     "        if to_regtype(format('public.%I', kind.name)) is null then\n"
+     "            execute format('create type public.%I as enum (%s)', kind.name,\n"
+     "                (select string_agg(quote_literal(u.label), ', ' order by u.n)\n"
+     "                    from unnest(kind.labels) with ordinality as u(label, n)));\n"
+     "        else\n"
+     "            foreach label in array kind.labels loop\n"
+     "                execute format('alter type public.%I add value if not exists %L', kind.name, label);\n"
+     "            end loop;\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    if to_regprocedure('public.update_updated_at()') is null then\n"
+     "        create function public.update_updated_at() returns trigger language plpgsql as $function$\n"
+     "        begin\n", NULL},
+    {PIECE_TEXT, "            new.updated_at = now();\n"
+     "            return new;\n"
+     "        end\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(2, 'tables', $migration$-- GatheRing's tables with the columns of its own migrations; those of vectors come later. Tables that exist stay.\n"
+     "\n"
+     "create table if not exists agent.providers (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(50) not null unique,\n"
+     "    display_name varchar(100),\n"
+     "    api_base_url text,\n"
+     "    is_local boolean default false,\n"
+     "    config jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.models (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    provider_id bigint not null references agent.providers (id) on delete cascade,\n"
+     "    name varchar(100) not null,\n"
+     "    display_name varchar(200),\n"
+     "    model_id varchar(100) not null,\n"
+     "    pricing_input numeric(10,4) default 0,\n"
+     "    pricing_output numeric(10,4) default 0,\n"
+     "    pricing_cache_read numeric(10,4) default 0,\n"
+     "    pricing_cache_write numeric(10,4) default 0,\n"
+     "    context_window integer default 128000,\n"
+     "    max_output integer default 4096,\n"
+     "    supports_vision boolean default false,\n"
+     "    supports_tools boolean default true,\n"
+     "    supports_streaming boolean default true,\n"
+     "    supports_extended_thinking boolean default false,\n"
+     "    is_active boolean default true,\n"
+     "    is_default boolean default false,\n"
+     "    created_at timestamptz default now(),\n"
+     "    unique (provider_id, model_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.personas (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null unique,\n"
+     "    display_name varchar(200),\n"
+     "    role varchar(200) not null,\n"
+     "    location varchar(100),\n"
+     "    languages text[] default '{}',\n"
+     "    base_prompt text,\n"
+     "    full_prompt text,\n"
+     "    traits text[] default '{}',\n"
+     "    communication_style varchar(50) default 'professional',\n"
+     "    work_ethic text[] default '{}',\n"
+     "    motto text,\n"
+     "    collaboration_notes text,\n"
+     "    competencies text[] default '{}',\n", NULL},
+    {PIECE_TEXT, "    specializations text[] default '{}',\n"
+     "    default_model_id bigint references agent.models (id),\n"
+     "    default_temperature double precision default 0.7,\n"
+     "    description text,\n"
+     "    icon varchar(50),\n"
+     "    is_builtin boolean default false,\n"
+     "    category varchar(50),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.agents (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null,\n"
+     "    model_id bigint references agent.models (id),\n"
+     "    persona_id bigint references agent.personas (id),\n"
+     "    custom_prompt text,\n"
+     "    traits text[] default '{}',\n"
+     "    communication_style varchar(50),\n"
+     "    competencies text[] default '{}',\n"
+     "    specializations text[] default '{}',\n"
+     "    can_review text[] default '{}',\n"
+     "    review_strictness double precision default 0.7 check (review_strictness >= 0 and review_strictness <= 1),\n"
+     "    temperature double precision default 0.7 check (temperature >= 0 and temperature <= 2),\n"
+     "    max_tokens integer,\n"
+     "    tasks_completed integer default 0,\n"
+     "    reviews_done integer default 0,\n"
+     "    approval_rate double precision default 0.0 check (approval_rate >= 0 and approval_rate <= 1),\n"
+     "    average_quality_score double precision default 0.0\n"
+     "        check (average_quality_score >= 0 and average_quality_score <= 100),\n"
+     "    status public.agent_status default 'idle',\n"
+     "    is_active boolean default true,\n"
+     "    last_active_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.sessions (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    session_token uuid default gen_random_uuid() unique,\n"
+     "    current_project_id bigint,\n"
+     "    current_task_id bigint,\n"
+     "    context_window_used integer default 0,\n"
+     "    state jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    last_checkpoint jsonb,\n"
+     "    can_resume boolean default true,\n", NULL},
+    {PIECE_TEXT, "    started_at timestamptz default now(),\n"
+     "    ended_at timestamptz,\n"
+     "    last_activity_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goals (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    parent_id bigint references agent.goals (id) on delete set null,\n"
+     "    title varchar(500) not null,\n"
+     "    description text,\n"
+     "    success_criteria text[],\n"
+     "    status public.goal_status default 'pending',\n"
+     "    priority public.goal_priority default 'medium',\n"
+     "    progress_percent double precision default 0 check (progress_percent >= 0 and progress_percent <= 100),\n"
+     "    deadline timestamptz,\n"
+     "    estimated_hours double precision,\n"
+     "    actual_hours double precision,\n"
+     "    is_decomposed boolean default false,\n"
+     "    max_subgoals integer default 10,\n"
+     "    background_task_id bigint,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    completed_at timestamptz\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goal_dependencies (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    goal_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    depends_on_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    dependency_type varchar(50) default 'blocks',\n"
+     "    created_at timestamptz default now(),\n"
+     "    unique (goal_id, depends_on_id),\n"
+     "    check (goal_id <> depends_on_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goal_activities (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    goal_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    activity_type varchar(50) not null,\n"
+     "    description text,\n"
+     "    old_status public.goal_status,\n"
+     "    new_status public.goal_status,\n"
+     "    progress_change double precision,\n"
+     "    actor_type varchar(20),\n"
+     "    actor_id bigint,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.skills (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(50) not null unique,\n", NULL},
+    {PIECE_TEXT, "    display_name varchar(100),\n"
+     "    description text,\n"
+     "    category varchar(50) default 'general',\n"
+     "    required_permissions text[] default '{}',\n"
+     "    version varchar(20) default '1.0.0',\n"
+     "    is_dangerous boolean default false,\n"
+     "    is_enabled boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.agent_tools (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    skill_id bigint not null references agent.skills (id) on delete cascade,\n"
+     "    is_enabled boolean default true,\n"
+     "    config jsonb default '{}',\n"
+     "    usage_count integer default 0,\n"
+     "    last_used_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    unique (agent_id, skill_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.projects (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(200) not null,\n"
+     "    slug varchar(100) unique,\n"
+     "    description text,\n"
+     "    repository_url text,\n"
+     "    repository_path text,\n"
+     "    default_branch varchar(100) default 'main',\n"
+     "    tech_stack text[] default '{}',\n"
+     "    languages text[] default '{}',\n"
+     "    frameworks text[] default '{}',\n"
+     "    quality_standards jsonb default '{}',\n"
+     "    tools_config jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.files (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    project_id bigint not null references project.projects (id) on delete cascade,\n"
+     "    file_path text not null,\n"
+     "    file_type varchar(50),\n"
+     "    language varchar(50),\n"
+     "    content text,\n"
+     "    content_hash varchar(64),\n"
+     "    importance double precision default 0.5 check (importance >= 0 and importance <= 1),\n"
+     "    line_count integer,\n"
+     "    size_bytes bigint,\n"
+     "    last_indexed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n", NULL},
+    {PIECE_TEXT, "    updated_at timestamptz default now(),\n"
+     "    unique (project_id, file_path)\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.circles (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null unique,\n"
+     "    display_name varchar(200),\n"
+     "    description text,\n"
+     "    owner_id bigint references agent.agents (id) on delete set null,\n"
+     "    project_id bigint references project.projects (id) on delete set null,\n"
+     "    config jsonb default '{}',\n"
+     "    settings jsonb default '{}',\n"
+     "    review_policy varchar(50) default 'required',\n"
+     "    require_review boolean default true,\n"
+     "    auto_route_tasks boolean default true,\n"
+     "    auto_route boolean default true,\n"
+     "    max_agents integer default 10,\n"
+     "    status public.circle_status default 'created',\n"
+     "    is_active boolean default true,\n"
+     "    started_at timestamptz,\n"
+     "    stopped_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.circle_projects (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    project_id bigint not null references project.projects (id) on delete cascade,\n"
+     "    is_primary boolean default false,\n"
+     "    linked_at timestamptz default now(),\n"
+     "    unique (circle_id, project_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.members (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    role public.agent_role default 'member',\n"
+     "    permissions jsonb default '{}',\n"
+     "    competencies text[] default '{}',\n"
+     "    can_review text[] default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    joined_at timestamptz default now(),\n"
+     "    left_at timestamptz,\n"
+     "    unique (circle_id, agent_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.tasks (\n"
+     "    id bigint generated always as identity primary key,\n", NULL},
+    {PIECE_TEXT, "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    title varchar(500) not null,\n"
+     "    description text,\n"
+     "    requirements text[],\n"
+     "    parent_task_id bigint references circle.tasks (id) on delete set null,\n"
+     "    assigned_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    created_by_agent_id bigint references agent.agents (id),\n"
+     "    status public.task_status default 'pending',\n"
+     "    priority public.task_priority default 'medium',\n"
+     "    requires_review boolean default true,\n"
+     "    reviewer_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    project_id bigint references project.projects (id) on delete set null,\n"
+     "    conversation_id bigint,\n"
+     "    estimated_hours double precision,\n"
+     "    actual_hours double precision,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    due_date timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    event_type varchar(100) not null,\n"
+     "    source_agent_id bigint references agent.agents (id),\n"
+     "    data jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.background_tasks (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    goal text not null,\n"
+     "    context jsonb default '{}',\n"
+     "    status public.background_task_status default 'pending',\n"
+     "    current_step integer default 0,\n"
+     "    max_steps integer default 100,\n"
+     "    progress_percent double precision default 0,\n"
+     "    progress_summary text,\n"
+     "    result jsonb,\n"
+     "    error_message text,\n"
+     "    checkpoint_data jsonb,\n"
+     "    checkpoint_interval integer default 10,\n"
+     "    last_checkpoint_at timestamptz,\n", NULL},
+    {PIECE_TEXT, "    timeout_seconds integer default 3600,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.background_task_steps (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    task_id bigint not null references circle.background_tasks (id) on delete cascade,\n"
+     "    step_number integer not null,\n"
+     "    action_type varchar(100),\n"
+     "    action_description text,\n"
+     "    tool_name varchar(100),\n"
+     "    tool_input jsonb,\n"
+     "    tool_output jsonb,\n"
+     "    llm_model varchar(100),\n"
+     "    tokens_input integer,\n"
+     "    tokens_output integer,\n"
+     "    duration_ms integer,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.scheduled_actions (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    name varchar(200) not null,\n"
+     "    description text,\n"
+     "    action_type varchar(100) not null,\n"
+     "    action_config jsonb default '{}',\n"
+     "    schedule_type public.schedule_type not null,\n"
+     "    cron_expression varchar(100),\n"
+     "    interval_seconds integer,\n"
+     "    next_run_at timestamptz,\n"
+     "    max_executions integer,\n"
+     "    execution_count integer default 0,\n"
+     "    expires_at timestamptz,\n"
+     "    retry_on_failure boolean default true,\n"
+     "    max_retries integer default 3,\n"
+     "    retry_delay_seconds integer default 60,\n"
+     "    status public.scheduled_action_status default 'active',\n"
+     "    last_run_at timestamptz,\n"
+     "    last_status varchar(50),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");$migration$),\n"
+     "(3, 'more_tables', $migration$-- Conversations, memories without their vectors, reviews, audit and users; then the tables that GatheRing's code uses and its\n"
+     "-- migrations never make: pipelines, which one of its routers makes on first use, and the history of scheduled actions.\n"
+     "\n", NULL},
+    {PIECE_TEXT, "create table if not exists communication.conversations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    topic varchar(500),\n"
+     "    conversation_type varchar(50) default 'collaboration',\n"
+     "    participant_agent_ids bigint[] default '{}',\n"
+     "    participant_names text[] default '{}',\n"
+     "    initial_prompt text,\n"
+     "    current_turn integer default 0,\n"
+     "    turns_taken integer default 0,\n"
+     "    max_turns integer default 50,\n"
+     "    turn_strategy varchar(50) default 'round_robin',\n"
+     "    task_id bigint,\n"
+     "    status public.conversation_status default 'pending',\n"
+     "    is_active boolean default true,\n"
+     "    summary text,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    ended_at timestamptz,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.messages (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    conversation_id bigint not null references communication.conversations (id) on delete cascade,\n"
+     "    agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    agent_name varchar(200),\n"
+     "    role public.message_role not null,\n"
+     "    content text not null,\n"
+     "    tool_calls jsonb,\n"
+     "    tool_results jsonb,\n"
+     "    parent_message_id bigint references communication.messages (id),\n"
+     "    mentions bigint[] default '{}',\n"
+     "    is_pinned boolean default false,\n"
+     "    metadata jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.chat_history (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    session_id bigint references agent.sessions (id) on delete set null,\n"
+     "    role public.message_role not null,\n"
+     "    content text not null,\n"
+     "    tokens_input integer,\n"
+     "    tokens_output integer,\n"
+     "    thinking_time_ms integer,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.notifications (\n", NULL},
+    {PIECE_TEXT, "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    notification_type varchar(100) not null,\n"
+     "    title varchar(500),\n"
+     "    message text,\n"
+     "    source_type varchar(50),\n"
+     "    source_id bigint,\n"
+     "    is_read boolean default false,\n"
+     "    is_dismissed boolean default false,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.memories (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    scope public.memory_scope not null,\n"
+     "    scope_id bigint,\n"
+     "    agent_id bigint references agent.agents (id) on delete cascade,\n"
+     "    memory_type public.memory_type default 'fact',\n"
+     "    key varchar(200) not null,\n"
+     "    value text not null,\n"
+     "    importance double precision default 0.5 check (importance >= 0 and importance <= 1),\n"
+     "    relevance double precision default 0.5,\n"
+     "    expires_at timestamptz,\n"
+     "    tags text[] default '{}',\n"
+     "    metadata jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.knowledge_base (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    project_id bigint references project.projects (id) on delete cascade,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    title varchar(500) not null,\n"
+     "    content text not null,\n"
+     "    category varchar(100),\n"
+     "    quality_score double precision default 0.5,\n"
+     "    upvotes integer default 0,\n"
+     "    downvotes integer default 0,\n"
+     "    is_verified boolean default false,\n"
+     "    created_by_agent_id bigint references agent.agents (id),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.embeddings_cache (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    content_hash varchar(64) not null unique,\n"
+     "    model varchar(100),\n"
+     "    usage_count integer default 1,\n"
+     "    created_at timestamptz default now(),\n", NULL},
+    {PIECE_TEXT, "    last_used_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.context_snapshots (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    session_id bigint references agent.sessions (id) on delete set null,\n"
+     "    reason varchar(100),\n"
+     "    key_points text[],\n"
+     "    decisions text[],\n"
+     "    context_data jsonb,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.reviews (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    task_id bigint not null references circle.tasks (id) on delete cascade,\n"
+     "    author_agent_id bigint not null references agent.agents (id),\n"
+     "    reviewer_agent_id bigint not null references agent.agents (id),\n"
+     "    review_type public.review_type default 'code',\n"
+     "    status public.review_status default 'pending',\n"
+     "    iteration integer default 1,\n"
+     "    summary text,\n"
+     "    changes_requested text,\n"
+     "    blocking_issues_count integer default 0,\n"
+     "    overall_score double precision check (overall_score >= 0 and overall_score <= 100),\n"
+     "    changes_addressed boolean default false,\n"
+     "    submitted_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    check (author_agent_id <> reviewer_agent_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.comments (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    review_id bigint not null references review.reviews (id) on delete cascade,\n"
+     "    file_path text,\n"
+     "    line_start integer,\n"
+     "    line_end integer,\n"
+     "    content text not null,\n"
+     "    severity varchar(50) default 'suggestion',\n"
+     "    category varchar(100),\n"
+     "    suggested_fix text,\n"
+     "    is_resolved boolean default false,\n"
+     "    resolution_note text,\n"
+     "    resolved_by_agent_id bigint references agent.agents (id),\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.quality_metrics (\n"
+     "    id bigint generated always as identity primary key,\n", NULL},
+    {PIECE_TEXT, "    agent_id bigint references agent.agents (id) on delete cascade,\n"
+     "    project_id bigint references project.projects (id) on delete cascade,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    metric_type varchar(100) not null,\n"
+     "    metric_value double precision not null,\n"
+     "    period_type varchar(20) default 'daily',\n"
+     "    period_start timestamptz not null,\n"
+     "    period_end timestamptz not null,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.logs (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    level public.log_level default 'info',\n"
+     "    category varchar(100),\n"
+     "    action varchar(100) not null,\n"
+     "    message text,\n"
+     "    agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    resource_type varchar(100),\n"
+     "    resource_id bigint,\n"
+     "    details jsonb default '{}',\n"
+     "    duration_ms integer,\n"
+     "    request_id uuid,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.escalations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    escalation_type varchar(100) not null,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    title varchar(500) not null,\n"
+     "    description text,\n"
+     "    source_task_id bigint,\n"
+     "    source_review_id bigint,\n"
+     "    source_agent_id bigint references agent.agents (id),\n"
+     "    priority integer default 5 check (priority >= 1 and priority <= 10),\n"
+     "    severity varchar(50) default 'medium',\n"
+     "    status varchar(50) default 'open',\n"
+     "    assigned_to varchar(200),\n"
+     "    resolution_notes text,\n"
+     "    resolved_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.system_events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    event_type varchar(100) not null,\n"
+     "    component varchar(100),\n"
+     "    level public.log_level default 'info',\n"
+     "    message text,\n"
+     "    error_message text,\n"
+     "    stack_trace text,\n", NULL},
+    {PIECE_TEXT, "    metadata jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.api_requests (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    method varchar(10) not null,\n"
+     "    path text not null,\n"
+     "    query_params jsonb,\n"
+     "    status_code integer,\n"
+     "    response_time_ms integer,\n"
+     "    user_id bigint,\n"
+     "    agent_id bigint,\n"
+     "    request_id uuid,\n"
+     "    client_ip inet,\n"
+     "    user_agent text,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.security_events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    event_type varchar(100) not null,\n"
+     "    severity varchar(20) not null default 'info',\n"
+     "    user_id varchar(36),\n"
+     "    ip_address inet,\n"
+     "    message text,\n"
+     "    details jsonb default '{}',\n"
+     "    request_id uuid,\n"
+     "    created_at timestamptz not null default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists auth.users (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    external_id varchar(36) not null unique default gen_random_uuid()::text,\n"
+     "    email varchar(255) not null,\n"
+     "    email_lower varchar(255) generated always as (lower(email)) stored,\n"
+     "    name varchar(100) not null,\n"
+     "    password_hash varchar(72) not null,\n"
+     "    role varchar(20) not null default 'user',\n"
+     "    is_active boolean not null default true,\n"
+     "    created_at timestamptz not null default now(),\n"
+     "    updated_at timestamptz not null default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists auth.token_blacklist (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    token_hash varchar(64) not null,\n"
+     "    expires_at timestamptz not null,\n"
+     "    blacklisted_at timestamptz not null default now(),\n"
+     "    user_id varchar(36),\n"
+     "    reason varchar(50) default 'logout'\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.pipelines (\n"
+     "    id serial primary key,\n"
+     "    name varchar(255) not null,\n"
+     "    description text,\n"
+     "    status varchar(50) default 'draft' check (status in ('active', 'paused', 'draft')),\n"
+     "    nodes jsonb default '[]',\n"
+     "    edges jsonb default '[]',\n", NULL},
+    {PIECE_TEXT, "    created_at timestamptz default current_timestamp,\n"
+     "    updated_at timestamptz default current_timestamp,\n"
+     "    last_run timestamptz,\n"
+     "    run_count integer default 0,\n"
+     "    success_count integer default 0,\n"
+     "    error_count integer default 0\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.pipeline_runs (\n"
+     "    id serial primary key,\n"
+     "    pipeline_id integer not null references circle.pipelines (id) on delete cascade,\n"
+     "    status varchar(50) default 'pending',\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    current_node varchar(100),\n"
+     "    logs jsonb default '[]',\n"
+     "    trigger_data jsonb default '{}',\n"
+     "    error_message text,\n"
+     "    created_at timestamptz default current_timestamp\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.pipeline_node_runs (\n"
+     "    id serial primary key,\n"
+     "    run_id integer not null references circle.pipeline_runs (id) on delete cascade,\n"
+     "    node_id varchar(100) not null,\n"
+     "    node_type varchar(50) not null,\n"
+     "    status varchar(50) default 'pending'\n"
+     "        check (status in ('pending', 'running', 'completed', 'failed', 'skipped', 'cancelled')),\n"
+     "    input_data jsonb default '{}',\n"
+     "    output_data jsonb default '{}',\n"
+     "    error_message text,\n"
+     "    retry_count integer default 0,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    duration_ms integer default 0\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.scheduled_action_runs (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    scheduled_action_id bigint not null references circle.scheduled_actions (id) on delete cascade,\n"
+     "    background_task_id bigint references circle.background_tasks (id) on delete set null,\n"
+     "    run_number integer not null,\n"
+     "    triggered_at timestamptz not null default now(),\n"
+     "    triggered_by varchar(50) default 'scheduler',\n"
+     "    status public.background_task_status not null default 'pending',\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    result_summary text,\n"
+     "    error_message text,\n"
+     "    retry_count integer default 0,\n"
+     "    duration_ms integer,\n"
+     "    steps_executed integer default 0,\n", NULL},
+    {PIECE_TEXT, "    created_at timestamptz default now()\n"
+     ");$migration$),\n"
+     "(4, 'columns', $migration$-- Columns that GatheRing's code or its document names and its migrations lack. Their defaults are the document's.\n"
+     "\n"
+     "alter table agent.agents\n"
+     "    add column if not exists role varchar(100),\n"
+     "    add column if not exists provider varchar(50) default 'anthropic',\n"
+     "    add column if not exists model varchar(100) default 'claude-sonnet-4-20250514',\n"
+     "    add column if not exists personality jsonb default '{}',\n"
+     "    add column if not exists config jsonb default '{}',\n"
+     "    add column if not exists system_prompt text,\n"
+     "    add column if not exists base_prompt text,\n"
+     "    add column if not exists skill_names text[] default '{}';\n"
+     "\n"
+     "alter table agent.sessions add column if not exists context jsonb default '{}';\n"
+     "\n"
+     "alter table agent.providers add column if not exists api_type varchar(50);\n"
+     "\n"
+     "alter table agent.models\n"
+     "    add column if not exists model_name varchar(100),\n"
+     "    add column if not exists model_alias varchar(100),\n"
+     "    add column if not exists pricing_in numeric(10,4),\n"
+     "    add column if not exists pricing_out numeric(10,4),\n"
+     "    add column if not exists extended_thinking boolean,\n"
+     "    add column if not exists vision boolean,\n"
+     "    add column if not exists function_calling boolean,\n"
+     "    add column if not exists streaming boolean,\n"
+     "    add column if not exists release_date date,\n"
+     "    add column if not exists is_deprecated boolean default false;\n"
+     "\n"
+     "alter table circle.tasks\n"
+     "    add column if not exists task_type varchar(50) default 'general',\n"
+     "    add column if not exists required_competencies text[] default '{}',\n"
+     "    add column if not exists context jsonb default '{}',\n"
+     "    add column if not exists result text,\n"
+     "    add column if not exists artifacts jsonb default '[]';\n"
+     "\n"
+     "alter table circle.events\n"
+     "    add column if not exists agent_id bigint references agent.agents (id),\n"
+     "    add column if not exists event_data jsonb default '{}';\n"
+     "\n"
+     "alter table circle.background_tasks\n", NULL},
+    {PIECE_TEXT, "    add column if not exists goal_context jsonb default '{}',\n"
+     "    add column if not exists last_action text,\n"
+     "    add column if not exists final_result text,\n"
+     "    add column if not exists artifacts jsonb default '[]',\n"
+     "    add column if not exists total_llm_calls integer default 0,\n"
+     "    add column if not exists total_tokens_used integer default 0,\n"
+     "    add column if not exists total_tool_calls integer default 0,\n"
+     "    add column if not exists paused_at timestamptz;\n"
+     "\n"
+     "alter table circle.background_task_steps\n"
+     "    add column if not exists action_input text,\n"
+     "    add column if not exists action_output text,\n"
+     "    add column if not exists tool_success boolean,\n"
+     "    add column if not exists success boolean default true,\n"
+     "    add column if not exists error_message text;\n"
+     "\n"
+     "alter table circle.scheduled_actions\n"
+     "    alter column action_type set default 'run_task',\n"
+     "    add column if not exists goal text default '',\n"
+     "    add column if not exists event_trigger varchar(100),\n"
+     "    add column if not exists max_steps integer default 50,\n"
+     "    add column if not exists timeout_seconds integer default 3600,\n"
+     "    add column if not exists allow_concurrent boolean default false,\n"
+     "    add column if not exists start_date timestamptz default now(),\n"
+     "    add column if not exists end_date timestamptz,\n"
+     "    add column if not exists tags text[] default '{}',\n"
+     "    add column if not exists metadata jsonb default '{}';\n"
+     "\n"
+     "alter table circle.pipelines\n"
+     "    add column if not exists timeout_seconds integer default 3600,\n"
+     "    add column if not exists max_retries_per_node integer default 3,\n"
+     "    add column if not exists retry_backoff_base double precision default 1.0,\n"
+     "    add column if not exists retry_backoff_max double precision default 60.0;\n"
+     "\n"
+     "alter table circle.pipeline_runs\n"
+     "    add column if not exists duration_seconds integer default 0,\n"
+     "    drop constraint if exists pipeline_runs_status_check,\n"
+     "    add constraint pipeline_runs_status_check\n", NULL},
+    {PIECE_TEXT, "        check (status in ('pending', 'running', 'completed', 'failed', 'cancelled', 'timeout'));\n"
+     "\n"
+     "alter table project.projects\n"
+     "    add column if not exists display_name varchar(200),\n"
+     "    add column if not exists local_path text,\n"
+     "    add column if not exists branch varchar(100) default 'main',\n"
+     "    add column if not exists venv_path text,\n"
+     "    add column if not exists python_version varchar(20),\n"
+     "    add column if not exists tools jsonb default '{}',\n"
+     "    add column if not exists conventions jsonb default '{}',\n"
+     "    add column if not exists key_files jsonb default '{}',\n"
+     "    add column if not exists commands jsonb default '{}',\n"
+     "    add column if not exists notes text[] default '{}',\n"
+     "    add column if not exists status varchar(50) default 'active';\n"
+     "\n"
+     "alter table memory.memories\n"
+     "    add column if not exists source_type varchar(50),\n"
+     "    add column if not exists source_id bigint,\n"
+     "    add column if not exists access_count integer default 0,\n"
+     "    add column if not exists last_accessed_at timestamptz;\n"
+     "\n"
+     "alter table memory.knowledge_base\n"
+     "    add column if not exists is_global boolean default false,\n"
+     "    add column if not exists tags text[] default '{}',\n"
+     "    add column if not exists source_url text,\n"
+     "    add column if not exists author_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    add column if not exists is_active boolean default true;\n"
+     "\n"
+     "alter table memory.embeddings_cache\n"
+     "    add column if not exists dimension integer,\n"
+     "    add column if not exists content_preview varchar(500);\n"
+     "\n"
+     "-- Two names each for one thing: whichever a writer gives, the other follows, as the code reads one and the seeds write\n"
+     "-- the other. The older names (name, model_id) may not be null.\n"
+     "create or replace function agent.name_model() returns trigger language plpgsql as $function$\n"
+     "begin\n"
+     "    new.name = coalesce(new.name, new.model_name);\n"
+     "    new.model_id = coalesce(new.model_id, new.model_name);\n"
+     "    new.model_name = coalesce(new.model_name, new.model_id);\n", NULL},
+    {PIECE_TEXT, "    new.display_name = coalesce(new.display_name, new.model_alias);\n"
+     "    new.model_alias = coalesce(new.model_alias, new.display_name, new.name);\n"
+     "    new.pricing_in = coalesce(new.pricing_in, new.pricing_input);\n"
+     "    new.pricing_out = coalesce(new.pricing_out, new.pricing_output);\n"
+     "    new.extended_thinking = coalesce(new.extended_thinking, new.supports_extended_thinking);\n"
+     "    new.vision = coalesce(new.vision, new.supports_vision);\n"
+     "    new.function_calling = coalesce(new.function_calling, new.supports_tools);\n"
+     "    new.streaming = coalesce(new.streaming, new.supports_streaming);\n"
+     "    return new;\n"
+     "end\n"
+     "$function$;\n"
+     "\n"
+     "create or replace trigger statekeep_name_model before insert on agent.models\n"
+     "    for each row execute function agent.name_model();\n"
+     "\n"
+     "update agent.models as m\n"
+     "set model_name = coalesce(m.model_name, m.model_id),\n"
+     "    model_alias = coalesce(m.model_alias, m.display_name, m.name),\n"
+     "    pricing_in = coalesce(m.pricing_in, m.pricing_input),\n"
+     "    pricing_out = coalesce(m.pricing_out, m.pricing_output),\n"
+     "    extended_thinking = coalesce(m.extended_thinking, m.supports_extended_thinking),\n"
+     "    vision = coalesce(m.vision, m.supports_vision),\n"
+     "    function_calling = coalesce(m.function_calling, m.supports_tools),\n"
+     "    streaming = coalesce(m.streaming, m.supports_streaming)\n"
+     "where m.model_name is null;\n"
+     "\n"
+     "-- The same for events of a circle.\n"
+     "create or replace function circle.name_event() returns trigger language plpgsql as $function$\n"
+     "begin\n"
+     "    new.source_agent_id = coalesce(new.source_agent_id, new.agent_id);\n"
+     "    new.agent_id = coalesce(new.agent_id, new.source_agent_id);\n"
+     "    if new.data = '{}' then\n"
+     "        new.data = new.event_data;\n"
+     "    end if;\n"
+     "    if new.event_data = '{}' then\n"
+     "        new.event_data = new.data;\n"
+     "    end if;\n"
+     "    return new;\n"
+     "end\n"
+     "$function$;\n"
+     "\n"
+     "create or replace trigger statekeep_name_event before insert on circle.events\n"
+     "    for each row execute function circle.name_event();\n"
+     "\n"
+     "update circle.events as e set agent_id = e.source_agent_id, event_data = e.data\n", NULL},
+    {PIECE_TEXT, "where e.agent_id is null and e.event_data = '{}' and (e.source_agent_id is not null or e.data <> '{}');$migration$),\n"
+     "(5, 'indexes', $migration$-- Indexes, by GatheRing's names, with those its document adds; and the triggers that keep updated_at.\n"
+     "\n"
+     "create index if not exists idx_agents_competencies on agent.agents using gin (competencies);\n"
+     "create index if not exists idx_agents_model on agent.agents (model_id);\n"
+     "create index if not exists idx_agents_name on agent.agents (name);\n"
+     "create index if not exists idx_agents_persona on agent.agents (persona_id);\n"
+     "create index if not exists idx_agents_status on agent.agents (status) where is_active = true;\n"
+     "create index if not exists idx_agent_tools_agent on agent.agent_tools (agent_id);\n"
+     "create index if not exists idx_agent_tools_enabled on agent.agent_tools (agent_id, is_enabled) where is_enabled = true;\n"
+     "create index if not exists idx_agent_tools_skill on agent.agent_tools (skill_id);\n"
+     "create index if not exists idx_goal_activities_goal on agent.goal_activities (goal_id);\n"
+     "create index if not exists idx_goals_agent on agent.goals (agent_id);\n"
+     "create index if not exists idx_goals_agent_status on agent.goals (agent_id, status);\n"
+     "create index if not exists idx_goals_parent on agent.goals (parent_id);\n"
+     "create index if not exists idx_goals_status on agent.goals (status);\n"
+     "create index if not exists idx_goals_status_priority on agent.goals (status, priority desc)\n"
+     "    where status in ('pending', 'active', 'blocked');\n"
+     "create index if not exists idx_models_active on agent.models (is_active) where is_active = true;\n"
+     "create index if not exists idx_models_provider on agent.models (provider_id);\n"
+     "create index if not exists idx_personas_category on agent.personas (category);\n"
+     "create index if not exists idx_personas_competencies on agent.personas using gin (competencies);\n"
+     "create index if not exists idx_sessions_active on agent.sessions (is_active) where is_active = true;\n"
+     "create index if not exists idx_sessions_agent on agent.sessions (agent_id);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_skills_category on agent.skills (category);\n"
+     "create index if not exists idx_skills_enabled on agent.skills (is_enabled) where is_enabled = true;\n"
+     "\n"
+     "create index if not exists idx_api_requests_created on audit.api_requests (created_at desc);\n"
+     "create index if not exists idx_api_requests_path on audit.api_requests (path);\n"
+     "create index if not exists idx_api_requests_path_created on audit.api_requests (path, created_at desc);\n"
+     "create index if not exists idx_escalations_priority on audit.escalations (priority desc);\n"
+     "create index if not exists idx_escalations_status on audit.escalations (status) where status = 'open';\n"
+     "create index if not exists idx_logs_agent on audit.logs (agent_id);\n"
+     "create index if not exists idx_logs_category on audit.logs (category);\n"
+     "create index if not exists idx_logs_created on audit.logs (created_at desc);\n"
+     "create index if not exists idx_logs_level on audit.logs (level);\n"
+     "create index if not exists idx_logs_level_created on audit.logs (level, created_at desc)\n"
+     "    where level in ('error', 'critical');\n"
+     "create index if not exists idx_security_events_ip on audit.security_events (ip_address);\n"
+     "create index if not exists idx_security_events_severity on audit.security_events (severity)\n"
+     "    where severity in ('high', 'critical');\n"
+     "create index if not exists idx_security_events_timestamp on audit.security_events (created_at desc);\n"
+     "create index if not exists idx_security_events_type on audit.security_events (event_type);\n"
+     "create index if not exists idx_system_events_created on audit.system_events (created_at desc);\n"
+     "create index if not exists idx_system_events_type on audit.system_events (event_type);\n"
+     "create unique index if not exists idx_token_blacklist_hash on auth.token_blacklist (token_hash);\n"
+     "create index if not exists idx_token_blacklist_expires on auth.token_blacklist (expires_at);\n"
+     "create unique index if not exists idx_auth_users_email_lower on auth.users (email_lower);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_auth_users_external_id on auth.users (external_id);\n"
+     "\n"
+     "create index if not exists idx_bg_task_steps_task on circle.background_task_steps (task_id);\n"
+     "create index if not exists idx_bg_tasks_agent on circle.background_tasks (agent_id);\n"
+     "create index if not exists idx_bg_tasks_status on circle.background_tasks (status);\n"
+     "create index if not exists idx_bg_tasks_status_created on circle.background_tasks (status, created_at desc);\n"
+     "create index if not exists idx_circles_project on circle.circles (project_id);\n"
+     "create index if not exists idx_circles_status on circle.circles (status);\n"
+     "create index if not exists idx_events_circle on circle.events (circle_id);\n"
+     "create index if not exists idx_events_created on circle.events (created_at desc);\n"
+     "create index if not exists idx_events_type on circle.events (event_type);\n"
+     "create index if not exists idx_members_agent on circle.members (agent_id);\n"
+     "create index if not exists idx_members_circle on circle.members (circle_id);\n"
+     "create index if not exists idx_pipeline_node_runs_run_id on circle.pipeline_node_runs (run_id);\n"
+     "create index if not exists idx_pipeline_node_runs_run_node on circle.pipeline_node_runs (run_id, node_id);\n"
+     "create index if not exists idx_pipeline_runs_pipeline on circle.pipeline_runs (pipeline_id, created_at desc);\n"
+     "create index if not exists idx_scheduled_action_runs_action on circle.scheduled_action_runs (scheduled_action_id, triggered_at desc);\n"
+     "create index if not exists idx_scheduled_action_runs_status on circle.scheduled_action_runs (status);\n"
+     "create index if not exists idx_scheduled_actions_next on circle.scheduled_actions (next_run_at) where status = 'active';\n"
+     "create index if not exists idx_scheduled_status_next on circle.scheduled_actions (status, next_run_at)\n"
+     "    where status = 'active';\n"
+     "create index if not exists idx_tasks_assigned on circle.tasks (assigned_agent_id);\n"
+     "create index if not exists idx_tasks_assigned_status on circle.tasks (assigned_agent_id, status)\n", NULL},
+    {PIECE_TEXT, "    where assigned_agent_id is not null;\n"
+     "create index if not exists idx_tasks_circle on circle.tasks (circle_id);\n"
+     "create index if not exists idx_tasks_circle_status on circle.tasks (circle_id, status);\n"
+     "create index if not exists idx_tasks_status on circle.tasks (status);\n"
+     "\n"
+     "create index if not exists idx_chat_history_agent on communication.chat_history (agent_id);\n"
+     "create index if not exists idx_chat_history_agent_created on communication.chat_history (agent_id, created_at desc);\n"
+     "create index if not exists idx_chat_history_session on communication.chat_history (session_id);\n"
+     "create index if not exists idx_conversations_circle on communication.conversations (circle_id);\n"
+     "create index if not exists idx_conversations_circle_status on communication.conversations (circle_id, status);\n"
+     "create index if not exists idx_conversations_status on communication.conversations (status);\n"
+     "create index if not exists idx_messages_agent on communication.messages (agent_id);\n"
+     "create index if not exists idx_messages_conversation on communication.messages (conversation_id);\n"
+     "create index if not exists idx_messages_conversation_created on communication.messages (conversation_id, created_at desc);\n"
+     "create index if not exists idx_messages_mentions on communication.messages using gin (mentions);\n"
+     "create index if not exists idx_notifications_agent on communication.notifications (agent_id);\n"
+     "create index if not exists idx_notifications_unread on communication.notifications (agent_id) where is_read = false;\n"
+     "\n"
+     "create index if not exists idx_context_snapshots_agent on memory.context_snapshots (agent_id);\n"
+     "create index if not exists idx_embeddings_cache_hash on memory.embeddings_cache (content_hash);\n"
+     "create index if not exists idx_kb_circle on memory.knowledge_base (circle_id);\n"
+     "create index if not exists idx_kb_project on memory.knowledge_base (project_id);\n"
+     "create index if not exists idx_memories_agent on memory.memories (agent_id);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_memories_agent_created on memory.memories (agent_id, created_at desc);\n"
+     "create index if not exists idx_memories_agent_type on memory.memories (agent_id, memory_type);\n"
+     "create index if not exists idx_memories_key on memory.memories (key);\n"
+     "create index if not exists idx_memories_scope on memory.memories (scope, scope_id);\n"
+     "create index if not exists idx_memories_scope_type on memory.memories (scope, memory_type);\n"
+     "create index if not exists idx_memories_tags on memory.memories using gin (tags);\n"
+     "\n"
+     "create index if not exists idx_circle_projects_circle on project.circle_projects (circle_id);\n"
+     "create index if not exists idx_circle_projects_project on project.circle_projects (project_id);\n"
+     "create index if not exists idx_files_project on project.files (project_id);\n"
+     "create index if not exists idx_projects_active on project.projects (is_active) where is_active = true;\n"
+     "create index if not exists idx_comments_file on review.comments (file_path);\n"
+     "create index if not exists idx_comments_review on review.comments (review_id);\n"
+     "create index if not exists idx_metrics_agent on review.quality_metrics (agent_id);\n"
+     "create index if not exists idx_metrics_period on review.quality_metrics (period_start, period_end);\n"
+     "create index if not exists idx_reviews_status on review.reviews (status);\n"
+     "create index if not exists idx_reviews_status_created on review.reviews (status, created_at desc);\n"
+     "create index if not exists idx_reviews_task on review.reviews (task_id);\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    touched text;\n"
+     "begin\n"
+     "    foreach touched in array array[\n"
+     "        'agent.agent_tools', 'agent.agents', 'agent.goals', 'agent.personas', 'audit.escalations', 'auth.users',\n"
+     "        'circle.background_tasks', 'circle.circles', 'circle.scheduled_actions', 'circle.tasks', 'memory.knowledge_base',\n"
+     "        'memory.memories', 'project.files', 'project.projects', 'review.reviews'\n"
+     "    ] loop\n"
+     "        if not exists (\n"
+     "            select from pg_trigger as t\n", NULL},
+    {PIECE_TEXT, "            where t.tgrelid = touched::regclass and t.tgfoid = 'public.update_updated_at()'::regprocedure\n"
+     "        ) then\n"
+     "            execute format('create trigger %I before update on %s for each row execute function public.update_updated_at()',\n"
+     "                'update_' || split_part(touched, '.', 2) || '_updated_at', touched);\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(6, 'views', $migration$-- Dashboards, the views that GatheRing's code reads and never makes, and the names that only its document has.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    -- GatheRing's own views stay where they are there.\n"
+     "    if to_regclass('public.agent_dashboard') is null then\n"
+     "        create view public.agent_dashboard as\n"
+     "        select a.id, a.name, p.display_name as persona_name, m.display_name as model_name, v.name as provider_name,\n"
+     "            a.status, a.tasks_completed, a.reviews_done, a.average_quality_score,\n"
+     "            (select count(*) from memory.memories as e where e.agent_id = a.id) as memory_count,\n"
+     "            (select count(*) from communication.messages as e where e.agent_id = a.id) as message_count,\n"
+     "            (select count(*) from circle.members as e where e.agent_id = a.id) as circle_count\n"
+     "        from agent.agents as a\n"
+     "        left join agent.personas as p on p.id = a.persona_id\n"
+     "        left join agent.models as m on m.id = a.model_id\n"
+     "        left join agent.providers as v on v.id = m.provider_id\n"
+     "        where a.is_active = true;\n"
+     "    end if;\n"
+     "    if to_regclass('public.circle_dashboard') is null then\n"
+     "        create view public.circle_dashboard as\n"
+     "        select c.id, c.name, c.display_name, c.status, p.name as project_name,\n"
+     "            (select count(*) from circle.members as e where e.circle_id = c.id) as agent_count,\n"
+     "            (select count(*) from circle.tasks as e\n"
+     "                where e.circle_id = c.id and e.status not in ('completed', 'cancelled')) as active_tasks,\n"
+     "            (select count(*) from communication.conversations as e\n", NULL},
+    {PIECE_TEXT, "                where e.circle_id = c.id and e.status = 'active') as active_conversations\n"
+     "        from circle.circles as c\n"
+     "        left join project.projects as p on p.id = c.project_id;\n"
+     "    end if;\n"
+     "    if to_regclass('public.goals_dashboard') is null then\n"
+     "        create view public.goals_dashboard as\n"
+     "        with recursive goal_tree as (\n"
+     "            select g.id, g.agent_id, g.parent_id, g.title, g.status, g.priority, g.progress_percent, g.deadline,\n"
+     "                1 as depth, array[g.id] as path\n"
+     "            from agent.goals as g where g.parent_id is null\n"
+     "            union all\n"
+     "            select g.id, g.agent_id, g.parent_id, g.title, g.status, g.priority, g.progress_percent, g.deadline,\n"
+     "                t.depth + 1, t.path || g.id\n"
+     "            from agent.goals as g join goal_tree as t on t.id = g.parent_id\n"
+     "            where t.depth < 10\n"
+     "        )\n"
+     "        select t.id, t.agent_id, t.parent_id, t.title, t.status, t.priority, t.progress_percent, t.deadline, t.depth,\n"
+     "            t.path, a.name as agent_name, (select count(*) from agent.goals as g where g.parent_id = t.id) as subgoal_count\n"
+     "        from goal_tree as t join agent.agents as a on a.id = t.agent_id;\n"
+     "    end if;\n"
+     "    if to_regclass('public.background_tasks_dashboard') is null then\n"
+     "        create view public.background_tasks_dashboard as\n"
+     "        select t.id, t.goal, t.status, t.progress_percent, t.current_step, t.max_steps, a.name as agent_name,\n"
+     "            c.name as circle_name,\n"
+     "            (select count(*) from circle.background_task_steps as s where s.task_id = t.id) as total_steps,\n"
+     "            t.started_at,\n"
+     "            extract(epoch from (coalesce(t.completed_at, now()) - t.started_at))::integer as duration_seconds\n"
+     "        from circle.background_tasks as t\n"
+     "        join agent.agents as a on a.id = t.agent_id\n"
+     "        left join circle.circles as c on c.id = t.circle_id;\n"
+     "    end if;\n"
+     "    if to_regclass('agent.agent_tools_view') is null then\n"
+     "        create view agent.agent_tools_view as\n", NULL},
+    {PIECE_TEXT, "        select a.id as agent_id, a.name as agent_name, s.id as skill_id, s.name as skill_name,\n"
+     "            s.display_name as skill_display_name, s.category as skill_category, s.required_permissions, s.is_dangerous,\n"
+     "            coalesce(t.is_enabled, false) as is_enabled, coalesce(t.usage_count, 0) as usage_count, t.last_used_at,\n"
+     "            t.config as custom_config\n"
+     "        from agent.agents as a\n"
+     "        cross join agent.skills as s\n"
+     "        left join agent.agent_tools as t on t.agent_id = a.id and t.skill_id = s.id\n"
+     "        where s.is_enabled = true\n"
+     "        order by a.id, s.category, s.name;\n"
+     "    end if;\n"
+     "    if to_regclass('agent.agents_full') is null then\n"
+     "        create view agent.agents_full as\n"
+     "        select a.id, a.name, coalesce(a.role, p.role) as role, a.model_id, m.model_name, m.model_alias,\n"
+     "            v.name as provider_name, a.persona_id, p.display_name as persona_name, p.role as persona_role,\n"
+     "            coalesce(a.system_prompt, a.custom_prompt, p.full_prompt, a.base_prompt, p.base_prompt) as system_prompt,\n"
+     "            coalesce(nullif(a.traits, '{}'), p.traits) as traits,\n"
+     "            coalesce(a.communication_style, p.communication_style) as communication_style,\n"
+     "            coalesce(nullif(a.competencies, '{}'), p.competencies) as competencies,\n"
+     "            coalesce(nullif(a.specializations, '{}'), p.specializations) as specializations,\n"
+     "            p.languages, p.motto, a.skill_names, a.temperature, coalesce(a.max_tokens, m.max_output) as max_tokens,\n"
+     "            a.can_review, a.review_strictness, a.tasks_completed, a.reviews_done, a.approval_rate,\n"
+     "            a.average_quality_score, a.is_active, a.status, a.last_active_at, a.created_at, a.updated_at,\n"
+     "            m.context_window, m.extended_thinking, m.vision, m.pricing_in, m.pricing_out\n"
+     "        from agent.agents as a\n"
+     "        left join agent.personas as p on p.id = a.persona_id\n"
+     "        left join agent.models as m on m.id = a.model_id\n"
+     "        left join agent.providers as v on v.id = m.provider_id;\n", NULL},
+    {PIECE_TEXT, "    end if;\n"
+     "    if to_regclass('public.scheduled_actions_dashboard') is null then\n"
+     "        create view public.scheduled_actions_dashboard as\n"
+     "        select s.id, s.name, s.description, s.action_type, s.action_config, s.schedule_type, s.cron_expression,\n"
+     "            s.interval_seconds, s.event_trigger, s.goal, s.max_steps, s.timeout_seconds, s.status, s.retry_on_failure,\n"
+     "            s.max_retries, s.retry_delay_seconds, s.allow_concurrent, s.start_date, s.end_date, s.execution_count,\n"
+     "            s.max_executions, s.last_run_at, s.next_run_at, s.tags, s.metadata, s.created_at, s.updated_at, s.agent_id,\n"
+     "            a.name as agent_name, s.circle_id, c.name as circle_name, l.status as last_run_status,\n"
+     "            l.duration_ms as last_run_duration, l.result_summary as last_run_result,\n"
+     "            (select count(*) from circle.scheduled_action_runs as r\n"
+     "                where r.scheduled_action_id = s.id and r.status = 'completed') as successful_runs,\n"
+     "            (select count(*) from circle.scheduled_action_runs as r\n"
+     "                where r.scheduled_action_id = s.id and r.status = 'failed') as failed_runs\n"
+     "        from circle.scheduled_actions as s\n"
+     "        join agent.agents as a on a.id = s.agent_id\n"
+     "        left join circle.circles as c on c.id = s.circle_id\n"
+     "        left join lateral (\n"
+     "            select r.status, r.duration_ms, r.result_summary\n"
+     "            from circle.scheduled_action_runs as r\n"
+     "            where r.scheduled_action_id = s.id\n"
+     "            order by r.triggered_at desc\n"
+     "            limit 1\n"
+     "        ) as l on true;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "-- The document's names. Each is one table seen through a view that can be written, too.\n"
+     "do $do$\n"
+     "declare\n"
+     "    seen record;\n"
+     "begin\n"
+     "    for seen in\n"
+     "        select w.name, w.query\n"
+     "        from (values\n"
+     "            ('auth.audit_events', 'select * from audit.security_events'),\n"
+     "            ('circle.circle_members', 'select * from circle.members'),\n", NULL},
+    {PIECE_TEXT, "            ('circle.memberships', 'select m.circle_id, m.agent_id, m.role, m.joined_at from circle.members as m'),\n"
+     "            ('conversation.chat_history', 'select * from communication.chat_history'),\n"
+     "            ('conversation.conversations', 'select * from communication.conversations'),\n"
+     "            ('conversation.messages', 'select * from communication.messages'),\n"
+     "            ('conversation.notifications', 'select * from communication.notifications'),\n"
+     "            ('pipeline.node_runs', 'select * from circle.pipeline_node_runs'),\n"
+     "            ('pipeline.pipeline_node_runs', 'select * from circle.pipeline_node_runs'),\n"
+     "            ('pipeline.pipeline_runs', 'select * from circle.pipeline_runs'),\n"
+     "            ('pipeline.pipelines', 'select * from circle.pipelines'),\n"
+     "            ('pipeline.runs', 'select * from circle.pipeline_runs'),\n"
+     "            ('project.tasks', 'select * from circle.tasks'),\n"
+     "            ('schedule.scheduled_action_runs', 'select * from circle.scheduled_action_runs'),\n"
+     "            ('schedule.scheduled_actions', 'select * from circle.scheduled_actions')\n"
+     "        ) as w(name, query)\n"
+     "        where to_regclass(w.name) is null\n"
+     "    loop\n"
+     "        execute format('create view %s as %s', seen.name, seen.query);\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(7, 'functions', $migration$-- Functions on agents, with GatheRing's signatures; its own are left where they are there.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    if to_regprocedure('agent.get_agent_config(bigint)') is null then\n"
+     "        create function agent.get_agent_config(p_agent_id bigint) returns jsonb language sql stable as $function$\n"
+     "            select jsonb_build_object(\n"
+     "                'id', a.id, 'name', a.name, 'status', a.status,\n"
+     "                'model', jsonb_build_object('id', m.id, 'name', m.display_name, 'model_id', m.model_id, 'provider', v.name),\n"
+     "                'persona', case when p.id is not null then\n"
+     "                    jsonb_build_object('id', p.id, 'name', p.display_name, 'role', p.role) end,\n", NULL},
+    {PIECE_TEXT, "                'temperature', a.temperature, 'competencies', a.competencies,\n"
+     "                'traits', coalesce(a.traits, p.traits), 'custom_prompt', a.custom_prompt, 'base_prompt', p.base_prompt)\n"
+     "            from agent.agents as a\n"
+     "            left join agent.models as m on m.id = a.model_id\n"
+     "            left join agent.providers as v on v.id = m.provider_id\n"
+     "            left join agent.personas as p on p.id = a.persona_id\n"
+     "            where a.id = p_agent_id\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "    if to_regprocedure('agent.create_agent_from_persona(varchar, varchar, bigint)') is null then\n"
+     "        create function agent.create_agent_from_persona(\n"
+     "            p_persona_name varchar, p_agent_name varchar default null, p_model_id bigint default null\n"
+     "        ) returns bigint language plpgsql as $function$\n"
+     "        declare\n"
+     "            made bigint;\n"
+     "        begin\n"
+     "            insert into agent.agents (name, model_id, persona_id, traits, communication_style, competencies,\n"
+     "                specializations, temperature)\n"
+     "            select coalesce(p_agent_name, p.display_name, p.name), coalesce(p_model_id, p.default_model_id), p.id, p.traits,\n"
+     "                p.communication_style, p.competencies, p.specializations, p.default_temperature\n"
+     "            from agent.personas as p where p.name = p_persona_name\n"
+     "            returning id into made;\n"
+     "            if made is null then\n"
+     "                raise exception 'Persona not found: %', p_persona_name;\n"
+     "            end if;\n"
+     "            return made;\n"
+     "        end\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(8, 'vectors', $migration$-- Embeddings: pgvector's vector(1536) where the server has it, else real[], which is searched exactly, and slowly.\n"
+     "-- memory.fit_vectors() makes columns and indexes for what is there, and says what it changed; run again after \"create\n"
+     "-- extension vector\" it turns real[] into vector. GatheRing's IVFFlat indexes were built on empty tables and find one of ten\n", NULL},
+    {PIECE_TEXT, "-- neighbours: HNSW replaces them, on large tables only with `all_tables`, as writers wait for the build. No row and no\n"
+     "-- value is lost by any of it.\n"
+     "\n"
+     "create or replace function memory.fit_vectors(all_tables boolean) returns text[] language plpgsql\n"
+     "set maintenance_work_mem = '256MB' set client_min_messages = warning as $fit$\n"
+     "declare\n"
+     "    vectors constant boolean := to_regtype('vector') is not null;\n"
+     "    hnsw constant boolean := exists (select from pg_am as a where a.amname = 'hnsw');\n"
+     "    large constant bigint := 128 * 1024 * 1024; -- bytes: some 15,000 embeddings, built in about 15 seconds\n"
+     "    done text[] := '{}';\n"
+     "    place record;\n"
+     "    old record;\n"
+     "begin\n"
+     "    for place in\n"
+     "        select w.name, w.name::regclass as id, w.indexed,\n"
+     "            (select format_type(a.atttypid, null) from pg_attribute as a\n"
+     "                where a.attrelid = w.name::regclass and a.attname = 'embedding' and not a.attisdropped) as kind\n"
+     "        from (values\n"
+     "            ('memory.memories', 'idx_memories_embedding'),\n"
+     "            ('memory.knowledge_base', 'idx_kb_embedding'),\n"
+     "            ('memory.embeddings_cache', null),\n"
+     "            ('project.files', 'idx_files_embedding')\n"
+     "        ) as w(name, indexed)\n"
+     "    loop\n"
+     "        if place.kind is null then\n"
+     "            execute format('alter table %s add column embedding %s', place.name,\n"
+     "                case when vectors then 'vector(1536)' else 'real[]' end\n"
+     "                || case when place.name = 'memory.embeddings_cache' then ' not null' else '' end);\n"
+     "        elsif place.kind = 'real[]' and vectors then\n"
+     "            execute format('alter table %s alter column embedding type vector(1536) using embedding::vector(1536)', place.name);\n"
+     "            done := done || format('%s: real[] is now vector(1536)', place.name);\n"
+     "        end if;\n"
+     "        continue when place.indexed is null or not vectors or not hnsw;\n"
+     "        select c.relname as name, m.amname as method into old\n"
+     "        from pg_index as x\n"
+     "        join pg_class as c on c.oid = x.indexrelid\n", NULL},
+    {PIECE_TEXT, "        join pg_am as m on m.oid = c.relam\n"
+     "        join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n"
+     "        where x.indrelid = place.id and a.attname = 'embedding' and m.amname in ('hnsw', 'ivfflat')\n"
+     "        order by m.amname\n"
+     "        limit 1;\n"
+     "        continue when old.method = 'hnsw';\n"
+     "        if old.method = 'ivfflat' then\n"
+     "            if not all_tables and pg_table_size(place.id) > large then\n"
+     "                done := done || format('%s: keeps IVFFlat, as it is large; gathering.index replaces it', place.name);\n"
+     "                continue;\n"
+     "            end if;\n"
+     "            execute format('drop index %I.%I', split_part(place.name, '.', 1), old.name);\n"
+     "            done := done || format('%s: HNSW replaces IVFFlat', place.name);\n"
+     "        end if;\n"
+     "        execute format('create index if not exists %I on %s using hnsw (embedding vector_cosine_ops)', place.indexed, place.name);\n"
+     "    end loop;\n"
+     "    return done;\n"
+     "end\n"
+     "$fit$;$migration$),\n"
+     "(9, 'search', $migration$-- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names\n"
+     "-- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that\n"
+     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter\n"
+     "-- have left too few of its rows, all are compared after all.\n"
+     "\n"
+     "create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$\n"
+     "declare\n"
+     "    kind text;\n"
+     "    dimensions integer;\n"
+     "    indexed boolean;\n"
+     "    iterative boolean;\n"
+     "    found record;\n"
+     "    template text;\n"
+     "begin\n"
+     "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
+     "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
+     "    kind := found.kind;\n"
+     "    dimensions := coalesce(found.dimensions, 1536);\n"
+     "    indexed := kind <> 'real[]';\n", NULL},
+    {PIECE_TEXT, "    iterative := indexed and exists (select from pg_extension as e\n"
+     "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n"
+     "    -- Those for the other type would only stand in the way.\n"
+     "    for found in\n"
+     "        select p.oid::regprocedure as id from pg_proc as p\n"
+     "        where p.pronamespace = 'memory'::regnamespace and p.proargtypes[0] <> kind::regtype\n"
+     "            and p.proname in ('fitting', 'nearest', 'nearest_of', 'nearest_by_index', 'search_similar_memories')\n"
+     "    loop\n"
+     "        execute format('drop function %s', found.id);\n"
+     "    end loop;\n"
+     "    for template in\n"
+     "        select t.body from memory.search_templates() as t(n, wanted, body)\n"
+     "        where t.wanted is null or t.wanted = indexed\n"
+     "        order by t.n\n"
+     "    loop\n"
+     "        template := replace(template, 'KIND', kind);\n"
+     "        template := replace(template, 'DIMENSIONS', dimensions::text);\n"
+     "        template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);\n"
+     "        template := replace(template, 'FEW', case when indexed\n"
+     "            then 'greatest(200, sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
+     "        template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);\n"
+     "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
+     "                and (m.expires_at is null or m.expires_at > now())\n"
+     "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n"
+     "                and (p_scope_id is null or m.scope_id = p_scope_id)\n"
+     "                and (p_types is null or m.memory_type = any (p_types)) and (p_tags is null or m.tags && p_tags)$text$);\n"
+     "    end loop;\n"
+     "end\n"
+     "$make$;\n"
+     "\n"
+     "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n", NULL},
+    {PIECE_TEXT, "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
+     "language sql immutable as $templates$\n"
+     "    values\n"
+     "    (1, null, $template$\n"
+     "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql immutable as $function$\n"
+     "begin\n"
+     "    if COUNT(embedding) <> DIMENSIONS then\n"
+     "        raise exception 'the embedding has % dimensions, the memories have DIMENSIONS', COUNT(embedding) using errcode = '22023';\n"
+     "    end if;\n"
+     "    return embedding;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (2, null, $template$\n"
+     "-- The ids of at most p_most memories (null: all) that pass the filter, found by the index that fits it best.\n"
+     "create or replace function memory.matching(p_agent_id bigint, p_scope public.memory_scope, p_scope_id bigint,\n"
+     "    p_types public.memory_type[], p_tags text[], p_most bigint) returns bigint[] language plpgsql stable as $function$\n"
+     "begin\n"
+     "    if p_agent_id is not null then\n"
+     "        return array(select m.id from memory.memories as m where m.agent_id = p_agent_id and CONDITIONS limit p_most);\n"
+     "    elsif p_scope_id is not null and p_scope is not null then\n"
+     "        return array(select m.id from memory.memories as m\n"
+     "            where m.scope = p_scope and m.scope_id = p_scope_id and CONDITIONS limit p_most);\n"
+     "    elsif p_tags is not null then\n"
+     "        return array(select m.id from memory.memories as m where m.tags && p_tags and CONDITIONS limit p_most);\n"
+     "    elsif p_scope is not null or p_types is not null then\n"
+     "        return array(select m.id from memory.memories as m\n"
+     "            where m.scope = any (coalesce(array[p_scope], enum_range(null::public.memory_scope)))\n"
+     "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
+     "            limit p_most);\n"
+     "    end if;\n"
+     "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (3, true, $template$\n", NULL},
+    {PIECE_TEXT, "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
+     "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
+     "    with compared as materialized (\n"
+     "        select m.id, 1 - (m.embedding <=> query) as similarity from memory.memories as m where m.id = any (p_ids)\n"
+     "    )\n"
+     "    select c.id, c.similarity from compared as c where c.similarity <> 'NaN' order by c.similarity desc, c.id limit p_limit\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (3, false, $template$\n"
+     "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
+     "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
+     "    with compared as materialized (\n"
+     "        select m.id, s.product / nullif(sqrt(s.own) * sqrt(s.other), 0) as similarity\n"
+     "        from memory.memories as m\n"
+     "        cross join lateral (\n"
+     "            select sum(u.x::double precision * u.y) as product, sum(u.x::double precision * u.x) as own,\n"
+     "                sum(u.y::double precision * u.y) as other\n"
+     "            from unnest(m.embedding, query) as u(x, y)\n"
+     "        ) as s\n"
+     "        where m.id = any (p_ids)\n"
+     "    )\n"
+     "    select c.id, c.similarity from compared as c\n"
+     "    where c.similarity is not null\n"
+     "    order by c.similarity desc, c.id limit p_limit\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (4, true, $template$\n"
+     "-- The settings leave the planner no way to the order that is asked for but the index.\n"
+     "create or replace function memory.nearest_by_index(query KIND, p_agent_id bigint, p_scope public.memory_scope,\n"
+     "    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint)\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable\n"
+     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n"
+     "set hnsw.ef_search = 40 set ivfflat.probes = 100 ITERATIVE as $function$\n"
+     "begin\n", NULL},
+    {PIECE_TEXT, "    perform set_config('hnsw.ef_search', least(greatest(coalesce(p_effort, 40), p_limit), 1000)::text, true);\n"
+     "    return query\n"
+     "    select m.id, 1 - (m.embedding <=> query) from memory.memories as m\n"
+     "    where CONDITIONS\n"
+     "    order by m.embedding <=> query\n"
+     "    limit p_limit;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (5, null, $template$\n"
+     "-- The memories most like the query that pass the filter (null: any), with a similarity of at least p_threshold, most\n"
+     "-- similar first; similarity is the cosine, from -1 to 1. p_effort is how many the index looks at (null: 40).\n"
+     "create or replace function memory.nearest(query KIND, p_agent_id bigint default null,\n"
+     "    p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,\n"
+     "    p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,\n"
+     "    p_effort bigint default null)\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable as $function$\n"
+     "#variable_conflict use_column\n"
+     "declare\n"
+     "    ids bigint[];\n"
+     "    nearest bigint[];\n"
+     "    similarities double precision[];\n"
+     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them: so up to the square root of limit *\n"
+     "    -- rows all are compared. Rows are guessed from the file, 256 bytes each: without its embedding one is rarely smaller.\n"
+     "    few constant bigint := FEW;\n"
+     "begin\n"
+     "    if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then\n"
+     "        return;\n"
+     "    end if;\n"
+     "    ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
+     "    if cardinality(ids) > few then\n"
+     "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
+     "        from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;\n"
+     "        if coalesce(cardinality(nearest), 0) < p_limit then\n"
+     "            nearest := null;\n"
+     "            ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);\n", NULL},
+    {PIECE_TEXT, "        end if;\n"
+     "    end if;\n"
+     "    if nearest is null then\n"
+     "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
+     "        from memory.nearest_of(query, ids, p_limit) as i;\n"
+     "    end if;\n"
+     "    return query\n"
+     "    select u.id, u.similarity from unnest(nearest, similarities) as u(id, similarity)\n"
+     "    where p_threshold is null or u.similarity >= p_threshold\n"
+     "    order by u.similarity desc, u.id;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (6, null, $template$\n"
+     "create or replace function memory.search_similar_memories(query_embedding KIND, p_agent_id bigint default null,\n"
+     "    p_scope public.memory_scope default null, p_limit integer default 10, p_threshold double precision default 0.7)\n"
+     "returns table (id bigint, key varchar, value text, similarity double precision, scope public.memory_scope)\n"
+     "language sql stable as $function$\n"
+     "    select m.id, m.key, m.value, i.similarity, m.scope\n"
+     "    from memory.nearest(query_embedding, p_agent_id, p_scope, p_limit => p_limit, p_threshold => p_threshold) as i\n"
+     "    join memory.memories as m on m.id = i.id\n"
+     "    order by i.similarity desc, i.id\n"
+     "$function$\n"
+     "$template$)\n"
+     "$templates$;$migration$),\n"
+     "(10, 'text', $migration$-- Full-text search of memories and knowledge: the words of a text in a column of their own, indexed. A tsvector holds at most\n"
+     "-- 1 MB, so of a very long text only the beginning is looked at, rather than refusing it.\n"
+     "\n"
+     "alter table memory.memories\n"
+     "    add column if not exists value_fts tsvector generated always as (to_tsvector('english', left(value, 200000))) stored;\n"
+     "create index if not exists idx_memories_value_fts on memory.memories using gin (value_fts);\n"
+     "\n"
+     "alter table memory.knowledge_base\n"
+     "    add column if not exists content_fts tsvector\n"
+     "        generated always as (to_tsvector('english', title || ' ' || left(content, 200000))) stored;\n"
+     "create index if not exists idx_kb_content_fts on memory.knowledge_base using gin (content_fts);$migration$),\n"
+     "(11, 'fit', $migration$-- The first run of what 008 and 009 define.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n", NULL},
+    {PIECE_TEXT, "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
+     "    perform memory.make_search();\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(12, 'peer', $migration$-- GatheRing's own bookkeeping, so that its set-up finds the tables made: it is told of those of its migrations whose effect is\n"
+     "-- here. 002 and 003 only bring data (providers, models, personas), repeat harmlessly, and are left for it to run. Its role\n"
+     "-- gets its rights where it exists; no role is made.\n"
+     "\n"
+     "create table if not exists public.migrations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    version varchar(50) not null unique,\n"
+     "    name varchar(200) not null,\n"
+     "    applied_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "insert into public.migrations (version, name)\n"
+     "select w.version, w.name\n"
+     "from (values ('001', '001_complete_schema'), ('004', '004_composite_indexes'), ('005', '005_agent_tools'),\n"
+     "    ('006', '006_auth_users'), ('007', '007_pipeline_execution')) as w(version, name)\n"
+     "on conflict (version) do nothing;\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    place text;\n"
+     "begin\n"
+     "    if to_regrole('gathering_app') is not null then\n"
+     "        foreach place in array array['agent', 'audit', 'auth', 'circle', 'communication', 'conversation', 'memory', 'pipeline',\n"
+     "            'project', 'review', 'schedule'] loop\n"
+     "            execute format('grant usage on schema %I to gathering_app', place);\n"
+     "            execute format('grant all on all tables in schema %I to gathering_app', place);\n"
+     "            execute format('grant all on all sequences in schema %I to gathering_app', place);\n"
+     "            execute format('grant execute on all functions in schema %I to gathering_app', place);\n"
+     "        end loop;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;$migration$)) as w(version, name, sql)\n"
+     "where w.version > coalesce((select max(a.version) from applied as a), 0)\n"
+     "order by w.version", NULL},
+};
+
+static const struct sql_piece gathering_setup_sql[] = {
+    {PIECE_TEXT, "do $statekeep$\n"
+     "declare\n"
+     "    names text[];\n"
+     "    texts text[];\n"
+     "    latest integer := 0;\n"
+     "begin\n"
+     "    perform set_config('client_min_messages', 'warning', true);\n"
+     "    select array_agg(w.name order by w.version), array_agg(w.sql order by w.version) into names, texts\n"
+     "    from (values (1, 'types', $migration$-- Schemas, enumerated types and the function of the updated_at triggers. Extensions are taken where the server has them\n"
+     "-- and lets this user make them; nothing but the kind of vectors depends on them.\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    wanted text;\n"
+     "begin\n"
+     "    foreach wanted in array array['vector', 'pg_trgm', 'uuid-ossp'] loop\n"
+     "        if exists (select from pg_available_extensions as e where e.name = wanted and e.installed_version is null) then\n"
+     "            begin\n"
+     "                execute format('create extension if not exists %I', wanted);\n"
+     "            exception when insufficient_privilege or feature_not_supported or undefined_file or internal_error then\n"
+     "                raise notice 'the extension \"%\" cannot be made here: %', wanted, sqlerrm;\n"
+     "            end;\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "create schema if not exists agent;\n"
+     "create schema if not exists audit;\n"
+     "create schema if not exists auth;\n"
+     "create schema if not exists circle;\n"
+     "create schema if not exists communication;\n"
+     "create schema if not exists conversation;\n"
+     "create schema if not exists memory;\n"
+     "create schema if not exists pipeline;\n"
+     "create schema if not exists project;\n"
+     "create schema if not exists review;\n"
+     "create schema if not exists schedule;\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    kind record;\n"
+     "    label text;\n"
+     "begin\n"
+     "    for kind in\n"
+     "        select w.name, w.labels\n"
+     "        from (values\n"
+     "            ('agent_role', '{lead,member,specialist,reviewer,observer}'::text[]),\n"
+     "            ('agent_status', '{idle,active,busy,offline}'),\n"
+     "            ('background_task_status', '{pending,running,paused,completed,failed,cancelled,timeout}'),\n"
+     "            ('circle_status', '{created,stopped,running,active,paused,archived}'),\n", NULL},
+    {PIECE_TEXT, "            ('conversation_status', '{pending,active,completed,cancelled}'),\n"
+     "            ('goal_priority', '{low,medium,high,critical}'),\n"
+     "            ('goal_status', '{pending,active,blocked,paused,completed,failed,cancelled}'),\n"
+     "            ('log_level', '{debug,info,warning,error,critical}'),\n"
+     "            ('memory_scope', '{global,circle,agent,conversation,project}'),\n"
+     "            -- The last three are written by GatheRing's code and missing in its own type.\n"
+     "            ('memory_type', '{fact,preference,experience,skill,relationship,context,decision,error,feedback,learning}'),\n"
+     "            ('message_role', '{user,assistant,system,tool}'),\n"
+     "            ('review_status', '{pending,in_progress,approved,changes_requested,rejected}'),\n"
+     "            ('review_type', '{code,architecture,security,documentation,quality,final}'),\n"
+     "            ('schedule_type', '{cron,interval,once,event}'),\n"
+     "            ('scheduled_action_status', '{active,paused,disabled,expired}'),\n"
+     "            ('task_priority', '{low,medium,high,critical}'),\n"
+     "            ('task_status', '{pending,in_progress,in_review,blocked,completed,cancelled,failed}')\n"
+     "        ) as w(name, labels)\n"
+     "    loop\n"
+     "        if to_regtype(format('public.%I', kind.name)) is null then\n"
+     "            execute format('create type public.%I as enum (%s)', kind.name,\n"
+     "                (select string_agg(quote_literal(u.label), ', ' order by u.n)\n"
+     "                    from unnest(kind.labels) with ordinality as u(label, n)));\n"
+     "        else\n"
+     "            foreach label in array kind.labels loop\n"
+     "                execute format('alter type public.%I add value if not exists %L', kind.name, label);\n"
+     "            end loop;\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    if to_regprocedure('public.update_updated_at()') is null then\n"
+     "        create function public.update_updated_at() returns trigger language plpgsql as $function$\n"
+     "        begin\n"
+     "            new.updated_at = now();\n"
+     "            return new;\n"
+     "        end\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "end\n", NULL},
+    {PIECE_TEXT, "$do$;$migration$),\n"
+     "(2, 'tables', $migration$-- GatheRing's tables with the columns of its own migrations; those of vectors come later. Tables that exist stay.\n"
+     "\n"
+     "create table if not exists agent.providers (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(50) not null unique,\n"
+     "    display_name varchar(100),\n"
+     "    api_base_url text,\n"
+     "    is_local boolean default false,\n"
+     "    config jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.models (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    provider_id bigint not null references agent.providers (id) on delete cascade,\n"
+     "    name varchar(100) not null,\n"
+     "    display_name varchar(200),\n"
+     "    model_id varchar(100) not null,\n"
+     "    pricing_input numeric(10,4) default 0,\n"
+     "    pricing_output numeric(10,4) default 0,\n"
+     "    pricing_cache_read numeric(10,4) default 0,\n"
+     "    pricing_cache_write numeric(10,4) default 0,\n"
+     "    context_window integer default 128000,\n"
+     "    max_output integer default 4096,\n"
+     "    supports_vision boolean default false,\n"
+     "    supports_tools boolean default true,\n"
+     "    supports_streaming boolean default true,\n"
+     "    supports_extended_thinking boolean default false,\n"
+     "    is_active boolean default true,\n"
+     "    is_default boolean default false,\n"
+     "    created_at timestamptz default now(),\n"
+     "    unique (provider_id, model_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.personas (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null unique,\n"
+     "    display_name varchar(200),\n"
+     "    role varchar(200) not null,\n"
+     "    location varchar(100),\n"
+     "    languages text[] default '{}',\n"
+     "    base_prompt text,\n"
+     "    full_prompt text,\n"
+     "    traits text[] default '{}',\n"
+     "    communication_style varchar(50) default 'professional',\n"
+     "    work_ethic text[] default '{}',\n"
+     "    motto text,\n"
+     "    collaboration_notes text,\n"
+     "    competencies text[] default '{}',\n"
+     "    specializations text[] default '{}',\n"
+     "    default_model_id bigint references agent.models (id),\n", NULL},
+    {PIECE_TEXT, "    default_temperature double precision default 0.7,\n"
+     "    description text,\n"
+     "    icon varchar(50),\n"
+     "    is_builtin boolean default false,\n"
+     "    category varchar(50),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.agents (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null,\n"
+     "    model_id bigint references agent.models (id),\n"
+     "    persona_id bigint references agent.personas (id),\n"
+     "    custom_prompt text,\n"
+     "    traits text[] default '{}',\n"
+     "    communication_style varchar(50),\n"
+     "    competencies text[] default '{}',\n"
+     "    specializations text[] default '{}',\n"
+     "    can_review text[] default '{}',\n"
+     "    review_strictness double precision default 0.7 check (review_strictness >= 0 and review_strictness <= 1),\n"
+     "    temperature double precision default 0.7 check (temperature >= 0 and temperature <= 2),\n"
+     "    max_tokens integer,\n"
+     "    tasks_completed integer default 0,\n"
+     "    reviews_done integer default 0,\n"
+     "    approval_rate double precision default 0.0 check (approval_rate >= 0 and approval_rate <= 1),\n"
+     "    average_quality_score double precision default 0.0\n"
+     "        check (average_quality_score >= 0 and average_quality_score <= 100),\n"
+     "    status public.agent_status default 'idle',\n"
+     "    is_active boolean default true,\n"
+     "    last_active_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.sessions (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    session_token uuid default gen_random_uuid() unique,\n"
+     "    current_project_id bigint,\n"
+     "    current_task_id bigint,\n"
+     "    context_window_used integer default 0,\n"
+     "    state jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    last_checkpoint jsonb,\n"
+     "    can_resume boolean default true,\n"
+     "    started_at timestamptz default now(),\n"
+     "    ended_at timestamptz,\n", NULL},
+    {PIECE_TEXT, "    last_activity_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goals (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    parent_id bigint references agent.goals (id) on delete set null,\n"
+     "    title varchar(500) not null,\n"
+     "    description text,\n"
+     "    success_criteria text[],\n"
+     "    status public.goal_status default 'pending',\n"
+     "    priority public.goal_priority default 'medium',\n"
+     "    progress_percent double precision default 0 check (progress_percent >= 0 and progress_percent <= 100),\n"
+     "    deadline timestamptz,\n"
+     "    estimated_hours double precision,\n"
+     "    actual_hours double precision,\n"
+     "    is_decomposed boolean default false,\n"
+     "    max_subgoals integer default 10,\n"
+     "    background_task_id bigint,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    completed_at timestamptz\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goal_dependencies (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    goal_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    depends_on_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    dependency_type varchar(50) default 'blocks',\n"
+     "    created_at timestamptz default now(),\n"
+     "    unique (goal_id, depends_on_id),\n"
+     "    check (goal_id <> depends_on_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.goal_activities (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    goal_id bigint not null references agent.goals (id) on delete cascade,\n"
+     "    activity_type varchar(50) not null,\n"
+     "    description text,\n"
+     "    old_status public.goal_status,\n"
+     "    new_status public.goal_status,\n"
+     "    progress_change double precision,\n"
+     "    actor_type varchar(20),\n"
+     "    actor_id bigint,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.skills (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(50) not null unique,\n"
+     "    display_name varchar(100),\n"
+     "    description text,\n", NULL},
+    {PIECE_TEXT, "    category varchar(50) default 'general',\n"
+     "    required_permissions text[] default '{}',\n"
+     "    version varchar(20) default '1.0.0',\n"
+     "    is_dangerous boolean default false,\n"
+     "    is_enabled boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists agent.agent_tools (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    skill_id bigint not null references agent.skills (id) on delete cascade,\n"
+     "    is_enabled boolean default true,\n"
+     "    config jsonb default '{}',\n"
+     "    usage_count integer default 0,\n"
+     "    last_used_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    unique (agent_id, skill_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.projects (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(200) not null,\n"
+     "    slug varchar(100) unique,\n"
+     "    description text,\n"
+     "    repository_url text,\n"
+     "    repository_path text,\n"
+     "    default_branch varchar(100) default 'main',\n"
+     "    tech_stack text[] default '{}',\n"
+     "    languages text[] default '{}',\n"
+     "    frameworks text[] default '{}',\n"
+     "    quality_standards jsonb default '{}',\n"
+     "    tools_config jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.files (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    project_id bigint not null references project.projects (id) on delete cascade,\n"
+     "    file_path text not null,\n"
+     "    file_type varchar(50),\n"
+     "    language varchar(50),\n"
+     "    content text,\n"
+     "    content_hash varchar(64),\n"
+     "    importance double precision default 0.5 check (importance >= 0 and importance <= 1),\n"
+     "    line_count integer,\n"
+     "    size_bytes bigint,\n"
+     "    last_indexed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    unique (project_id, file_path)\n", NULL},
+    {PIECE_TEXT, ");\n"
+     "\n"
+     "create table if not exists circle.circles (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    name varchar(100) not null unique,\n"
+     "    display_name varchar(200),\n"
+     "    description text,\n"
+     "    owner_id bigint references agent.agents (id) on delete set null,\n"
+     "    project_id bigint references project.projects (id) on delete set null,\n"
+     "    config jsonb default '{}',\n"
+     "    settings jsonb default '{}',\n"
+     "    review_policy varchar(50) default 'required',\n"
+     "    require_review boolean default true,\n"
+     "    auto_route_tasks boolean default true,\n"
+     "    auto_route boolean default true,\n"
+     "    max_agents integer default 10,\n"
+     "    status public.circle_status default 'created',\n"
+     "    is_active boolean default true,\n"
+     "    started_at timestamptz,\n"
+     "    stopped_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists project.circle_projects (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    project_id bigint not null references project.projects (id) on delete cascade,\n"
+     "    is_primary boolean default false,\n"
+     "    linked_at timestamptz default now(),\n"
+     "    unique (circle_id, project_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.members (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    role public.agent_role default 'member',\n"
+     "    permissions jsonb default '{}',\n"
+     "    competencies text[] default '{}',\n"
+     "    can_review text[] default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    joined_at timestamptz default now(),\n"
+     "    left_at timestamptz,\n"
+     "    unique (circle_id, agent_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.tasks (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    title varchar(500) not null,\n", NULL},
+    {PIECE_TEXT, "    description text,\n"
+     "    requirements text[],\n"
+     "    parent_task_id bigint references circle.tasks (id) on delete set null,\n"
+     "    assigned_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    created_by_agent_id bigint references agent.agents (id),\n"
+     "    status public.task_status default 'pending',\n"
+     "    priority public.task_priority default 'medium',\n"
+     "    requires_review boolean default true,\n"
+     "    reviewer_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    project_id bigint references project.projects (id) on delete set null,\n"
+     "    conversation_id bigint,\n"
+     "    estimated_hours double precision,\n"
+     "    actual_hours double precision,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    due_date timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint not null references circle.circles (id) on delete cascade,\n"
+     "    event_type varchar(100) not null,\n"
+     "    source_agent_id bigint references agent.agents (id),\n"
+     "    data jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.background_tasks (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    goal text not null,\n"
+     "    context jsonb default '{}',\n"
+     "    status public.background_task_status default 'pending',\n"
+     "    current_step integer default 0,\n"
+     "    max_steps integer default 100,\n"
+     "    progress_percent double precision default 0,\n"
+     "    progress_summary text,\n"
+     "    result jsonb,\n"
+     "    error_message text,\n"
+     "    checkpoint_data jsonb,\n"
+     "    checkpoint_interval integer default 10,\n"
+     "    last_checkpoint_at timestamptz,\n"
+     "    timeout_seconds integer default 3600,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n", NULL},
+    {PIECE_TEXT, "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.background_task_steps (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    task_id bigint not null references circle.background_tasks (id) on delete cascade,\n"
+     "    step_number integer not null,\n"
+     "    action_type varchar(100),\n"
+     "    action_description text,\n"
+     "    tool_name varchar(100),\n"
+     "    tool_input jsonb,\n"
+     "    tool_output jsonb,\n"
+     "    llm_model varchar(100),\n"
+     "    tokens_input integer,\n"
+     "    tokens_output integer,\n"
+     "    duration_ms integer,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.scheduled_actions (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    name varchar(200) not null,\n"
+     "    description text,\n"
+     "    action_type varchar(100) not null,\n"
+     "    action_config jsonb default '{}',\n"
+     "    schedule_type public.schedule_type not null,\n"
+     "    cron_expression varchar(100),\n"
+     "    interval_seconds integer,\n"
+     "    next_run_at timestamptz,\n"
+     "    max_executions integer,\n"
+     "    execution_count integer default 0,\n"
+     "    expires_at timestamptz,\n"
+     "    retry_on_failure boolean default true,\n"
+     "    max_retries integer default 3,\n"
+     "    retry_delay_seconds integer default 60,\n"
+     "    status public.scheduled_action_status default 'active',\n"
+     "    last_run_at timestamptz,\n"
+     "    last_status varchar(50),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");$migration$),\n"
+     "(3, 'more_tables', $migration$-- Conversations, memories without their vectors, reviews, audit and users; then the tables that GatheRing's code uses and its\n"
+     "-- migrations never make: pipelines, which one of its routers makes on first use, and the history of scheduled actions.\n"
+     "\n"
+     "create table if not exists communication.conversations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n", NULL},
+    {PIECE_TEXT, "    topic varchar(500),\n"
+     "    conversation_type varchar(50) default 'collaboration',\n"
+     "    participant_agent_ids bigint[] default '{}',\n"
+     "    participant_names text[] default '{}',\n"
+     "    initial_prompt text,\n"
+     "    current_turn integer default 0,\n"
+     "    turns_taken integer default 0,\n"
+     "    max_turns integer default 50,\n"
+     "    turn_strategy varchar(50) default 'round_robin',\n"
+     "    task_id bigint,\n"
+     "    status public.conversation_status default 'pending',\n"
+     "    is_active boolean default true,\n"
+     "    summary text,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    ended_at timestamptz,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.messages (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    conversation_id bigint not null references communication.conversations (id) on delete cascade,\n"
+     "    agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    agent_name varchar(200),\n"
+     "    role public.message_role not null,\n"
+     "    content text not null,\n"
+     "    tool_calls jsonb,\n"
+     "    tool_results jsonb,\n"
+     "    parent_message_id bigint references communication.messages (id),\n"
+     "    mentions bigint[] default '{}',\n"
+     "    is_pinned boolean default false,\n"
+     "    metadata jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.chat_history (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    session_id bigint references agent.sessions (id) on delete set null,\n"
+     "    role public.message_role not null,\n"
+     "    content text not null,\n"
+     "    tokens_input integer,\n"
+     "    tokens_output integer,\n"
+     "    thinking_time_ms integer,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists communication.notifications (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n"
+     "    notification_type varchar(100) not null,\n"
+     "    title varchar(500),\n"
+     "    message text,\n", NULL},
+    {PIECE_TEXT, "    source_type varchar(50),\n"
+     "    source_id bigint,\n"
+     "    is_read boolean default false,\n"
+     "    is_dismissed boolean default false,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.memories (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    scope public.memory_scope not null,\n"
+     "    scope_id bigint,\n"
+     "    agent_id bigint references agent.agents (id) on delete cascade,\n"
+     "    memory_type public.memory_type default 'fact',\n"
+     "    key varchar(200) not null,\n"
+     "    value text not null,\n"
+     "    importance double precision default 0.5 check (importance >= 0 and importance <= 1),\n"
+     "    relevance double precision default 0.5,\n"
+     "    expires_at timestamptz,\n"
+     "    tags text[] default '{}',\n"
+     "    metadata jsonb default '{}',\n"
+     "    is_active boolean default true,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.knowledge_base (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    project_id bigint references project.projects (id) on delete cascade,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    title varchar(500) not null,\n"
+     "    content text not null,\n"
+     "    category varchar(100),\n"
+     "    quality_score double precision default 0.5,\n"
+     "    upvotes integer default 0,\n"
+     "    downvotes integer default 0,\n"
+     "    is_verified boolean default false,\n"
+     "    created_by_agent_id bigint references agent.agents (id),\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.embeddings_cache (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    content_hash varchar(64) not null unique,\n"
+     "    model varchar(100),\n"
+     "    usage_count integer default 1,\n"
+     "    created_at timestamptz default now(),\n"
+     "    last_used_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists memory.context_snapshots (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint not null references agent.agents (id) on delete cascade,\n", NULL},
+    {PIECE_TEXT, "    session_id bigint references agent.sessions (id) on delete set null,\n"
+     "    reason varchar(100),\n"
+     "    key_points text[],\n"
+     "    decisions text[],\n"
+     "    context_data jsonb,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.reviews (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    task_id bigint not null references circle.tasks (id) on delete cascade,\n"
+     "    author_agent_id bigint not null references agent.agents (id),\n"
+     "    reviewer_agent_id bigint not null references agent.agents (id),\n"
+     "    review_type public.review_type default 'code',\n"
+     "    status public.review_status default 'pending',\n"
+     "    iteration integer default 1,\n"
+     "    summary text,\n"
+     "    changes_requested text,\n"
+     "    blocking_issues_count integer default 0,\n"
+     "    overall_score double precision check (overall_score >= 0 and overall_score <= 100),\n"
+     "    changes_addressed boolean default false,\n"
+     "    submitted_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now(),\n"
+     "    check (author_agent_id <> reviewer_agent_id)\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.comments (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    review_id bigint not null references review.reviews (id) on delete cascade,\n"
+     "    file_path text,\n"
+     "    line_start integer,\n"
+     "    line_end integer,\n"
+     "    content text not null,\n"
+     "    severity varchar(50) default 'suggestion',\n"
+     "    category varchar(100),\n"
+     "    suggested_fix text,\n"
+     "    is_resolved boolean default false,\n"
+     "    resolution_note text,\n"
+     "    resolved_by_agent_id bigint references agent.agents (id),\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists review.quality_metrics (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    agent_id bigint references agent.agents (id) on delete cascade,\n"
+     "    project_id bigint references project.projects (id) on delete cascade,\n"
+     "    circle_id bigint references circle.circles (id) on delete cascade,\n"
+     "    metric_type varchar(100) not null,\n", NULL},
+    {PIECE_TEXT, "    metric_value double precision not null,\n"
+     "    period_type varchar(20) default 'daily',\n"
+     "    period_start timestamptz not null,\n"
+     "    period_end timestamptz not null,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.logs (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    level public.log_level default 'info',\n"
+     "    category varchar(100),\n"
+     "    action varchar(100) not null,\n"
+     "    message text,\n"
+     "    agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    resource_type varchar(100),\n"
+     "    resource_id bigint,\n"
+     "    details jsonb default '{}',\n"
+     "    duration_ms integer,\n"
+     "    request_id uuid,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.escalations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    escalation_type varchar(100) not null,\n"
+     "    circle_id bigint references circle.circles (id) on delete set null,\n"
+     "    title varchar(500) not null,\n"
+     "    description text,\n"
+     "    source_task_id bigint,\n"
+     "    source_review_id bigint,\n"
+     "    source_agent_id bigint references agent.agents (id),\n"
+     "    priority integer default 5 check (priority >= 1 and priority <= 10),\n"
+     "    severity varchar(50) default 'medium',\n"
+     "    status varchar(50) default 'open',\n"
+     "    assigned_to varchar(200),\n"
+     "    resolution_notes text,\n"
+     "    resolved_at timestamptz,\n"
+     "    created_at timestamptz default now(),\n"
+     "    updated_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.system_events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    event_type varchar(100) not null,\n"
+     "    component varchar(100),\n"
+     "    level public.log_level default 'info',\n"
+     "    message text,\n"
+     "    error_message text,\n"
+     "    stack_trace text,\n"
+     "    metadata jsonb default '{}',\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.api_requests (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    method varchar(10) not null,\n"
+     "    path text not null,\n", NULL},
+    {PIECE_TEXT, "    query_params jsonb,\n"
+     "    status_code integer,\n"
+     "    response_time_ms integer,\n"
+     "    user_id bigint,\n"
+     "    agent_id bigint,\n"
+     "    request_id uuid,\n"
+     "    client_ip inet,\n"
+     "    user_agent text,\n"
+     "    created_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists audit.security_events (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    event_type varchar(100) not null,\n"
+     "    severity varchar(20) not null default 'info',\n"
+     "    user_id varchar(36),\n"
+     "    ip_address inet,\n"
+     "    message text,\n"
+     "    details jsonb default '{}',\n"
+     "    request_id uuid,\n"
+     "    created_at timestamptz not null default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists auth.users (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    external_id varchar(36) not null unique default gen_random_uuid()::text,\n"
+     "    email varchar(255) not null,\n"
+     "    email_lower varchar(255) generated always as (lower(email)) stored,\n"
+     "    name varchar(100) not null,\n"
+     "    password_hash varchar(72) not null,\n"
+     "    role varchar(20) not null default 'user',\n"
+     "    is_active boolean not null default true,\n"
+     "    created_at timestamptz not null default now(),\n"
+     "    updated_at timestamptz not null default now()\n"
+     ");\n"
+     "\n"
+     "create table if not exists auth.token_blacklist (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    token_hash varchar(64) not null,\n"
+     "    expires_at timestamptz not null,\n"
+     "    blacklisted_at timestamptz not null default now(),\n"
+     "    user_id varchar(36),\n"
+     "    reason varchar(50) default 'logout'\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.pipelines (\n"
+     "    id serial primary key,\n"
+     "    name varchar(255) not null,\n"
+     "    description text,\n"
+     "    status varchar(50) default 'draft' check (status in ('active', 'paused', 'draft')),\n"
+     "    nodes jsonb default '[]',\n"
+     "    edges jsonb default '[]',\n"
+     "    created_at timestamptz default current_timestamp,\n"
+     "    updated_at timestamptz default current_timestamp,\n"
+     "    last_run timestamptz,\n"
+     "    run_count integer default 0,\n"
+     "    success_count integer default 0,\n"
+     "    error_count integer default 0\n"
+     ");\n"
+     "\n", NULL},
+    {PIECE_TEXT, "create table if not exists circle.pipeline_runs (\n"
+     "    id serial primary key,\n"
+     "    pipeline_id integer not null references circle.pipelines (id) on delete cascade,\n"
+     "    status varchar(50) default 'pending',\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    current_node varchar(100),\n"
+     "    logs jsonb default '[]',\n"
+     "    trigger_data jsonb default '{}',\n"
+     "    error_message text,\n"
+     "    created_at timestamptz default current_timestamp\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.pipeline_node_runs (\n"
+     "    id serial primary key,\n"
+     "    run_id integer not null references circle.pipeline_runs (id) on delete cascade,\n"
+     "    node_id varchar(100) not null,\n"
+     "    node_type varchar(50) not null,\n"
+     "    status varchar(50) default 'pending'\n"
+     "        check (status in ('pending', 'running', 'completed', 'failed', 'skipped', 'cancelled')),\n"
+     "    input_data jsonb default '{}',\n"
+     "    output_data jsonb default '{}',\n"
+     "    error_message text,\n"
+     "    retry_count integer default 0,\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    duration_ms integer default 0\n"
+     ");\n"
+     "\n"
+     "create table if not exists circle.scheduled_action_runs (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    scheduled_action_id bigint not null references circle.scheduled_actions (id) on delete cascade,\n"
+     "    background_task_id bigint references circle.background_tasks (id) on delete set null,\n"
+     "    run_number integer not null,\n"
+     "    triggered_at timestamptz not null default now(),\n"
+     "    triggered_by varchar(50) default 'scheduler',\n"
+     "    status public.background_task_status not null default 'pending',\n"
+     "    started_at timestamptz,\n"
+     "    completed_at timestamptz,\n"
+     "    result_summary text,\n"
+     "    error_message text,\n"
+     "    retry_count integer default 0,\n"
+     "    duration_ms integer,\n"
+     "    steps_executed integer default 0,\n"
+     "    created_at timestamptz default now()\n"
+     ");$migration$),\n"
+     "(4, 'columns', $migration$-- Columns that GatheRing's code or its document names and its migrations lack. Their defaults are the document's.\n"
+     "\n"
+     "alter table agent.agents\n", NULL},
+    {PIECE_TEXT, "    add column if not exists role varchar(100),\n"
+     "    add column if not exists provider varchar(50) default 'anthropic',\n"
+     "    add column if not exists model varchar(100) default 'claude-sonnet-4-20250514',\n"
+     "    add column if not exists personality jsonb default '{}',\n"
+     "    add column if not exists config jsonb default '{}',\n"
+     "    add column if not exists system_prompt text,\n"
+     "    add column if not exists base_prompt text,\n"
+     "    add column if not exists skill_names text[] default '{}';\n"
+     "\n"
+     "alter table agent.sessions add column if not exists context jsonb default '{}';\n"
+     "\n"
+     "alter table agent.providers add column if not exists api_type varchar(50);\n"
+     "\n"
+     "alter table agent.models\n"
+     "    add column if not exists model_name varchar(100),\n"
+     "    add column if not exists model_alias varchar(100),\n"
+     "    add column if not exists pricing_in numeric(10,4),\n"
+     "    add column if not exists pricing_out numeric(10,4),\n"
+     "    add column if not exists extended_thinking boolean,\n"
+     "    add column if not exists vision boolean,\n"
+     "    add column if not exists function_calling boolean,\n"
+     "    add column if not exists streaming boolean,\n"
+     "    add column if not exists release_date date,\n"
+     "    add column if not exists is_deprecated boolean default false;\n"
+     "\n"
+     "alter table circle.tasks\n"
+     "    add column if not exists task_type varchar(50) default 'general',\n"
+     "    add column if not exists required_competencies text[] default '{}',\n"
+     "    add column if not exists context jsonb default '{}',\n"
+     "    add column if not exists result text,\n"
+     "    add column if not exists artifacts jsonb default '[]';\n"
+     "\n"
+     "alter table circle.events\n"
+     "    add column if not exists agent_id bigint references agent.agents (id),\n"
+     "    add column if not exists event_data jsonb default '{}';\n"
+     "\n"
+     "alter table circle.background_tasks\n"
+     "    add column if not exists goal_context jsonb default '{}',\n"
+     "    add column if not exists last_action text,\n"
+     "    add column if not exists final_result text,\n"
+     "    add column if not exists artifacts jsonb default '[]',\n", NULL},
+    {PIECE_TEXT, "    add column if not exists total_llm_calls integer default 0,\n"
+     "    add column if not exists total_tokens_used integer default 0,\n"
+     "    add column if not exists total_tool_calls integer default 0,\n"
+     "    add column if not exists paused_at timestamptz;\n"
+     "\n"
+     "alter table circle.background_task_steps\n"
+     "    add column if not exists action_input text,\n"
+     "    add column if not exists action_output text,\n"
+     "    add column if not exists tool_success boolean,\n"
+     "    add column if not exists success boolean default true,\n"
+     "    add column if not exists error_message text;\n"
+     "\n"
+     "alter table circle.scheduled_actions\n"
+     "    alter column action_type set default 'run_task',\n"
+     "    add column if not exists goal text default '',\n"
+     "    add column if not exists event_trigger varchar(100),\n"
+     "    add column if not exists max_steps integer default 50,\n"
+     "    add column if not exists timeout_seconds integer default 3600,\n"
+     "    add column if not exists allow_concurrent boolean default false,\n"
+     "    add column if not exists start_date timestamptz default now(),\n"
+     "    add column if not exists end_date timestamptz,\n"
+     "    add column if not exists tags text[] default '{}',\n"
+     "    add column if not exists metadata jsonb default '{}';\n"
+     "\n"
+     "alter table circle.pipelines\n"
+     "    add column if not exists timeout_seconds integer default 3600,\n"
+     "    add column if not exists max_retries_per_node integer default 3,\n"
+     "    add column if not exists retry_backoff_base double precision default 1.0,\n"
+     "    add column if not exists retry_backoff_max double precision default 60.0;\n"
+     "\n"
+     "alter table circle.pipeline_runs\n"
+     "    add column if not exists duration_seconds integer default 0,\n"
+     "    drop constraint if exists pipeline_runs_status_check,\n"
+     "    add constraint pipeline_runs_status_check\n"
+     "        check (status in ('pending', 'running', 'completed', 'failed', 'cancelled', 'timeout'));\n"
+     "\n"
+     "alter table project.projects\n"
+     "    add column if not exists display_name varchar(200),\n"
+     "    add column if not exists local_path text,\n"
+     "    add column if not exists branch varchar(100) default 'main',\n", NULL},
+    {PIECE_TEXT, "    add column if not exists venv_path text,\n"
+     "    add column if not exists python_version varchar(20),\n"
+     "    add column if not exists tools jsonb default '{}',\n"
+     "    add column if not exists conventions jsonb default '{}',\n"
+     "    add column if not exists key_files jsonb default '{}',\n"
+     "    add column if not exists commands jsonb default '{}',\n"
+     "    add column if not exists notes text[] default '{}',\n"
+     "    add column if not exists status varchar(50) default 'active';\n"
+     "\n"
+     "alter table memory.memories\n"
+     "    add column if not exists source_type varchar(50),\n"
+     "    add column if not exists source_id bigint,\n"
+     "    add column if not exists access_count integer default 0,\n"
+     "    add column if not exists last_accessed_at timestamptz;\n"
+     "\n"
+     "alter table memory.knowledge_base\n"
+     "    add column if not exists is_global boolean default false,\n"
+     "    add column if not exists tags text[] default '{}',\n"
+     "    add column if not exists source_url text,\n"
+     "    add column if not exists author_agent_id bigint references agent.agents (id) on delete set null,\n"
+     "    add column if not exists is_active boolean default true;\n"
+     "\n"
+     "alter table memory.embeddings_cache\n"
+     "    add column if not exists dimension integer,\n"
+     "    add column if not exists content_preview varchar(500);\n"
+     "\n"
+     "-- Two names each for one thing: whichever a writer gives, the other follows, as the code reads one and the seeds write\n"
+     "-- the other. The older names (name, model_id) may not be null.\n"
+     "create or replace function agent.name_model() returns trigger language plpgsql as $function$\n"
+     "begin\n"
+     "    new.name = coalesce(new.name, new.model_name);\n"
+     "    new.model_id = coalesce(new.model_id, new.model_name);\n"
+     "    new.model_name = coalesce(new.model_name, new.model_id);\n"
+     "    new.display_name = coalesce(new.display_name, new.model_alias);\n"
+     "    new.model_alias = coalesce(new.model_alias, new.display_name, new.name);\n"
+     "    new.pricing_in = coalesce(new.pricing_in, new.pricing_input);\n"
+     "    new.pricing_out = coalesce(new.pricing_out, new.pricing_output);\n", NULL},
+    {PIECE_TEXT, "    new.extended_thinking = coalesce(new.extended_thinking, new.supports_extended_thinking);\n"
+     "    new.vision = coalesce(new.vision, new.supports_vision);\n"
+     "    new.function_calling = coalesce(new.function_calling, new.supports_tools);\n"
+     "    new.streaming = coalesce(new.streaming, new.supports_streaming);\n"
+     "    return new;\n"
+     "end\n"
+     "$function$;\n"
+     "\n"
+     "create or replace trigger statekeep_name_model before insert on agent.models\n"
+     "    for each row execute function agent.name_model();\n"
+     "\n"
+     "update agent.models as m\n"
+     "set model_name = coalesce(m.model_name, m.model_id),\n"
+     "    model_alias = coalesce(m.model_alias, m.display_name, m.name),\n"
+     "    pricing_in = coalesce(m.pricing_in, m.pricing_input),\n"
+     "    pricing_out = coalesce(m.pricing_out, m.pricing_output),\n"
+     "    extended_thinking = coalesce(m.extended_thinking, m.supports_extended_thinking),\n"
+     "    vision = coalesce(m.vision, m.supports_vision),\n"
+     "    function_calling = coalesce(m.function_calling, m.supports_tools),\n"
+     "    streaming = coalesce(m.streaming, m.supports_streaming)\n"
+     "where m.model_name is null;\n"
+     "\n"
+     "-- The same for events of a circle.\n"
+     "create or replace function circle.name_event() returns trigger language plpgsql as $function$\n"
+     "begin\n"
+     "    new.source_agent_id = coalesce(new.source_agent_id, new.agent_id);\n"
+     "    new.agent_id = coalesce(new.agent_id, new.source_agent_id);\n"
+     "    if new.data = '{}' then\n"
+     "        new.data = new.event_data;\n"
+     "    end if;\n"
+     "    if new.event_data = '{}' then\n"
+     "        new.event_data = new.data;\n"
+     "    end if;\n"
+     "    return new;\n"
+     "end\n"
+     "$function$;\n"
+     "\n"
+     "create or replace trigger statekeep_name_event before insert on circle.events\n"
+     "    for each row execute function circle.name_event();\n"
+     "\n"
+     "update circle.events as e set agent_id = e.source_agent_id, event_data = e.data\n"
+     "where e.agent_id is null and e.event_data = '{}' and (e.source_agent_id is not null or e.data <> '{}');$migration$),\n"
+     "(5, 'indexes', $migration$-- Indexes, by GatheRing's names, with those its document adds; and the triggers that keep updated_at.\n"
+     "\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_agents_competencies on agent.agents using gin (competencies);\n"
+     "create index if not exists idx_agents_model on agent.agents (model_id);\n"
+     "create index if not exists idx_agents_name on agent.agents (name);\n"
+     "create index if not exists idx_agents_persona on agent.agents (persona_id);\n"
+     "create index if not exists idx_agents_status on agent.agents (status) where is_active = true;\n"
+     "create index if not exists idx_agent_tools_agent on agent.agent_tools (agent_id);\n"
+     "create index if not exists idx_agent_tools_enabled on agent.agent_tools (agent_id, is_enabled) where is_enabled = true;\n"
+     "create index if not exists idx_agent_tools_skill on agent.agent_tools (skill_id);\n"
+     "create index if not exists idx_goal_activities_goal on agent.goal_activities (goal_id);\n"
+     "create index if not exists idx_goals_agent on agent.goals (agent_id);\n"
+     "create index if not exists idx_goals_agent_status on agent.goals (agent_id, status);\n"
+     "create index if not exists idx_goals_parent on agent.goals (parent_id);\n"
+     "create index if not exists idx_goals_status on agent.goals (status);\n"
+     "create index if not exists idx_goals_status_priority on agent.goals (status, priority desc)\n"
+     "    where status in ('pending', 'active', 'blocked');\n"
+     "create index if not exists idx_models_active on agent.models (is_active) where is_active = true;\n"
+     "create index if not exists idx_models_provider on agent.models (provider_id);\n"
+     "create index if not exists idx_personas_category on agent.personas (category);\n"
+     "create index if not exists idx_personas_competencies on agent.personas using gin (competencies);\n"
+     "create index if not exists idx_sessions_active on agent.sessions (is_active) where is_active = true;\n"
+     "create index if not exists idx_sessions_agent on agent.sessions (agent_id);\n"
+     "create index if not exists idx_skills_category on agent.skills (category);\n"
+     "create index if not exists idx_skills_enabled on agent.skills (is_enabled) where is_enabled = true;\n"
+     "\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_api_requests_created on audit.api_requests (created_at desc);\n"
+     "create index if not exists idx_api_requests_path on audit.api_requests (path);\n"
+     "create index if not exists idx_api_requests_path_created on audit.api_requests (path, created_at desc);\n"
+     "create index if not exists idx_escalations_priority on audit.escalations (priority desc);\n"
+     "create index if not exists idx_escalations_status on audit.escalations (status) where status = 'open';\n"
+     "create index if not exists idx_logs_agent on audit.logs (agent_id);\n"
+     "create index if not exists idx_logs_category on audit.logs (category);\n"
+     "create index if not exists idx_logs_created on audit.logs (created_at desc);\n"
+     "create index if not exists idx_logs_level on audit.logs (level);\n"
+     "create index if not exists idx_logs_level_created on audit.logs (level, created_at desc)\n"
+     "    where level in ('error', 'critical');\n"
+     "create index if not exists idx_security_events_ip on audit.security_events (ip_address);\n"
+     "create index if not exists idx_security_events_severity on audit.security_events (severity)\n"
+     "    where severity in ('high', 'critical');\n"
+     "create index if not exists idx_security_events_timestamp on audit.security_events (created_at desc);\n"
+     "create index if not exists idx_security_events_type on audit.security_events (event_type);\n"
+     "create index if not exists idx_system_events_created on audit.system_events (created_at desc);\n"
+     "create index if not exists idx_system_events_type on audit.system_events (event_type);\n"
+     "create unique index if not exists idx_token_blacklist_hash on auth.token_blacklist (token_hash);\n"
+     "create index if not exists idx_token_blacklist_expires on auth.token_blacklist (expires_at);\n"
+     "create unique index if not exists idx_auth_users_email_lower on auth.users (email_lower);\n"
+     "create index if not exists idx_auth_users_external_id on auth.users (external_id);\n"
+     "\n"
+     "create index if not exists idx_bg_task_steps_task on circle.background_task_steps (task_id);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_bg_tasks_agent on circle.background_tasks (agent_id);\n"
+     "create index if not exists idx_bg_tasks_status on circle.background_tasks (status);\n"
+     "create index if not exists idx_bg_tasks_status_created on circle.background_tasks (status, created_at desc);\n"
+     "create index if not exists idx_circles_project on circle.circles (project_id);\n"
+     "create index if not exists idx_circles_status on circle.circles (status);\n"
+     "create index if not exists idx_events_circle on circle.events (circle_id);\n"
+     "create index if not exists idx_events_created on circle.events (created_at desc);\n"
+     "create index if not exists idx_events_type on circle.events (event_type);\n"
+     "create index if not exists idx_members_agent on circle.members (agent_id);\n"
+     "create index if not exists idx_members_circle on circle.members (circle_id);\n"
+     "create index if not exists idx_pipeline_node_runs_run_id on circle.pipeline_node_runs (run_id);\n"
+     "create index if not exists idx_pipeline_node_runs_run_node on circle.pipeline_node_runs (run_id, node_id);\n"
+     "create index if not exists idx_pipeline_runs_pipeline on circle.pipeline_runs (pipeline_id, created_at desc);\n"
+     "create index if not exists idx_scheduled_action_runs_action on circle.scheduled_action_runs (scheduled_action_id, triggered_at desc);\n"
+     "create index if not exists idx_scheduled_action_runs_status on circle.scheduled_action_runs (status);\n"
+     "create index if not exists idx_scheduled_actions_next on circle.scheduled_actions (next_run_at) where status = 'active';\n"
+     "create index if not exists idx_scheduled_status_next on circle.scheduled_actions (status, next_run_at)\n"
+     "    where status = 'active';\n"
+     "create index if not exists idx_tasks_assigned on circle.tasks (assigned_agent_id);\n"
+     "create index if not exists idx_tasks_assigned_status on circle.tasks (assigned_agent_id, status)\n"
+     "    where assigned_agent_id is not null;\n"
+     "create index if not exists idx_tasks_circle on circle.tasks (circle_id);\n"
+     "create index if not exists idx_tasks_circle_status on circle.tasks (circle_id, status);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_tasks_status on circle.tasks (status);\n"
+     "\n"
+     "create index if not exists idx_chat_history_agent on communication.chat_history (agent_id);\n"
+     "create index if not exists idx_chat_history_agent_created on communication.chat_history (agent_id, created_at desc);\n"
+     "create index if not exists idx_chat_history_session on communication.chat_history (session_id);\n"
+     "create index if not exists idx_conversations_circle on communication.conversations (circle_id);\n"
+     "create index if not exists idx_conversations_circle_status on communication.conversations (circle_id, status);\n"
+     "create index if not exists idx_conversations_status on communication.conversations (status);\n"
+     "create index if not exists idx_messages_agent on communication.messages (agent_id);\n"
+     "create index if not exists idx_messages_conversation on communication.messages (conversation_id);\n"
+     "create index if not exists idx_messages_conversation_created on communication.messages (conversation_id, created_at desc);\n"
+     "create index if not exists idx_messages_mentions on communication.messages using gin (mentions);\n"
+     "create index if not exists idx_notifications_agent on communication.notifications (agent_id);\n"
+     "create index if not exists idx_notifications_unread on communication.notifications (agent_id) where is_read = false;\n"
+     "\n"
+     "create index if not exists idx_context_snapshots_agent on memory.context_snapshots (agent_id);\n"
+     "create index if not exists idx_embeddings_cache_hash on memory.embeddings_cache (content_hash);\n"
+     "create index if not exists idx_kb_circle on memory.knowledge_base (circle_id);\n"
+     "create index if not exists idx_kb_project on memory.knowledge_base (project_id);\n"
+     "create index if not exists idx_memories_agent on memory.memories (agent_id);\n"
+     "create index if not exists idx_memories_agent_created on memory.memories (agent_id, created_at desc);\n"
+     "create index if not exists idx_memories_agent_type on memory.memories (agent_id, memory_type);\n"
+     "create index if not exists idx_memories_key on memory.memories (key);\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_memories_scope on memory.memories (scope, scope_id);\n"
+     "create index if not exists idx_memories_scope_type on memory.memories (scope, memory_type);\n"
+     "create index if not exists idx_memories_tags on memory.memories using gin (tags);\n"
+     "\n"
+     "create index if not exists idx_circle_projects_circle on project.circle_projects (circle_id);\n"
+     "create index if not exists idx_circle_projects_project on project.circle_projects (project_id);\n"
+     "create index if not exists idx_files_project on project.files (project_id);\n"
+     "create index if not exists idx_projects_active on project.projects (is_active) where is_active = true;\n"
+     "create index if not exists idx_comments_file on review.comments (file_path);\n"
+     "create index if not exists idx_comments_review on review.comments (review_id);\n"
+     "create index if not exists idx_metrics_agent on review.quality_metrics (agent_id);\n"
+     "create index if not exists idx_metrics_period on review.quality_metrics (period_start, period_end);\n"
+     "create index if not exists idx_reviews_status on review.reviews (status);\n"
+     "create index if not exists idx_reviews_status_created on review.reviews (status, created_at desc);\n"
+     "create index if not exists idx_reviews_task on review.reviews (task_id);\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    touched text;\n"
+     "begin\n"
+     "    foreach touched in array array[\n"
+     "        'agent.agent_tools', 'agent.agents', 'agent.goals', 'agent.personas', 'audit.escalations', 'auth.users',\n"
+     "        'circle.background_tasks', 'circle.circles', 'circle.scheduled_actions', 'circle.tasks', 'memory.knowledge_base',\n"
+     "        'memory.memories', 'project.files', 'project.projects', 'review.reviews'\n"
+     "    ] loop\n"
+     "        if not exists (\n"
+     "            select from pg_trigger as t\n"
+     "            where t.tgrelid = touched::regclass and t.tgfoid = 'public.update_updated_at()'::regprocedure\n"
+     "        ) then\n"
+     "            execute format('create trigger %I before update on %s for each row execute function public.update_updated_at()',\n", NULL},
+    {PIECE_TEXT, "                'update_' || split_part(touched, '.', 2) || '_updated_at', touched);\n"
+     "        end if;\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(6, 'views', $migration$-- Dashboards, the views that GatheRing's code reads and never makes, and the names that only its document has.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    -- GatheRing's own views stay where they are there.\n"
+     "    if to_regclass('public.agent_dashboard') is null then\n"
+     "        create view public.agent_dashboard as\n"
+     "        select a.id, a.name, p.display_name as persona_name, m.display_name as model_name, v.name as provider_name,\n"
+     "            a.status, a.tasks_completed, a.reviews_done, a.average_quality_score,\n"
+     "            (select count(*) from memory.memories as e where e.agent_id = a.id) as memory_count,\n"
+     "            (select count(*) from communication.messages as e where e.agent_id = a.id) as message_count,\n"
+     "            (select count(*) from circle.members as e where e.agent_id = a.id) as circle_count\n"
+     "        from agent.agents as a\n"
+     "        left join agent.personas as p on p.id = a.persona_id\n"
+     "        left join agent.models as m on m.id = a.model_id\n"
+     "        left join agent.providers as v on v.id = m.provider_id\n"
+     "        where a.is_active = true;\n"
+     "    end if;\n"
+     "    if to_regclass('public.circle_dashboard') is null then\n"
+     "        create view public.circle_dashboard as\n"
+     "        select c.id, c.name, c.display_name, c.status, p.name as project_name,\n"
+     "            (select count(*) from circle.members as e where e.circle_id = c.id) as agent_count,\n"
+     "            (select count(*) from circle.tasks as e\n"
+     "                where e.circle_id = c.id and e.status not in ('completed', 'cancelled')) as active_tasks,\n"
+     "            (select count(*) from communication.conversations as e\n"
+     "                where e.circle_id = c.id and e.status = 'active') as active_conversations\n"
+     "        from circle.circles as c\n"
+     "        left join project.projects as p on p.id = c.project_id;\n"
+     "    end if;\n"
+     "    if to_regclass('public.goals_dashboard') is null then\n", NULL},
+    {PIECE_TEXT, "        create view public.goals_dashboard as\n"
+     "        with recursive goal_tree as (\n"
+     "            select g.id, g.agent_id, g.parent_id, g.title, g.status, g.priority, g.progress_percent, g.deadline,\n"
+     "                1 as depth, array[g.id] as path\n"
+     "            from agent.goals as g where g.parent_id is null\n"
+     "            union all\n"
+     "            select g.id, g.agent_id, g.parent_id, g.title, g.status, g.priority, g.progress_percent, g.deadline,\n"
+     "                t.depth + 1, t.path || g.id\n"
+     "            from agent.goals as g join goal_tree as t on t.id = g.parent_id\n"
+     "            where t.depth < 10\n"
+     "        )\n"
+     "        select t.id, t.agent_id, t.parent_id, t.title, t.status, t.priority, t.progress_percent, t.deadline, t.depth,\n"
+     "            t.path, a.name as agent_name, (select count(*) from agent.goals as g where g.parent_id = t.id) as subgoal_count\n"
+     "        from goal_tree as t join agent.agents as a on a.id = t.agent_id;\n"
+     "    end if;\n"
+     "    if to_regclass('public.background_tasks_dashboard') is null then\n"
+     "        create view public.background_tasks_dashboard as\n"
+     "        select t.id, t.goal, t.status, t.progress_percent, t.current_step, t.max_steps, a.name as agent_name,\n"
+     "            c.name as circle_name,\n"
+     "            (select count(*) from circle.background_task_steps as s where s.task_id = t.id) as total_steps,\n"
+     "            t.started_at,\n"
+     "            extract(epoch from (coalesce(t.completed_at, now()) - t.started_at))::integer as duration_seconds\n"
+     "        from circle.background_tasks as t\n"
+     "        join agent.agents as a on a.id = t.agent_id\n"
+     "        left join circle.circles as c on c.id = t.circle_id;\n"
+     "    end if;\n"
+     "    if to_regclass('agent.agent_tools_view') is null then\n"
+     "        create view agent.agent_tools_view as\n"
+     "        select a.id as agent_id, a.name as agent_name, s.id as skill_id, s.name as skill_name,\n"
+     "            s.display_name as skill_display_name, s.category as skill_category, s.required_permissions, s.is_dangerous,\n", NULL},
+    {PIECE_TEXT, "            coalesce(t.is_enabled, false) as is_enabled, coalesce(t.usage_count, 0) as usage_count, t.last_used_at,\n"
+     "            t.config as custom_config\n"
+     "        from agent.agents as a\n"
+     "        cross join agent.skills as s\n"
+     "        left join agent.agent_tools as t on t.agent_id = a.id and t.skill_id = s.id\n"
+     "        where s.is_enabled = true\n"
+     "        order by a.id, s.category, s.name;\n"
+     "    end if;\n"
+     "    if to_regclass('agent.agents_full') is null then\n"
+     "        create view agent.agents_full as\n"
+     "        select a.id, a.name, coalesce(a.role, p.role) as role, a.model_id, m.model_name, m.model_alias,\n"
+     "            v.name as provider_name, a.persona_id, p.display_name as persona_name, p.role as persona_role,\n"
+     "            coalesce(a.system_prompt, a.custom_prompt, p.full_prompt, a.base_prompt, p.base_prompt) as system_prompt,\n"
+     "            coalesce(nullif(a.traits, '{}'), p.traits) as traits,\n"
+     "            coalesce(a.communication_style, p.communication_style) as communication_style,\n"
+     "            coalesce(nullif(a.competencies, '{}'), p.competencies) as competencies,\n"
+     "            coalesce(nullif(a.specializations, '{}'), p.specializations) as specializations,\n"
+     "            p.languages, p.motto, a.skill_names, a.temperature, coalesce(a.max_tokens, m.max_output) as max_tokens,\n"
+     "            a.can_review, a.review_strictness, a.tasks_completed, a.reviews_done, a.approval_rate,\n"
+     "            a.average_quality_score, a.is_active, a.status, a.last_active_at, a.created_at, a.updated_at,\n"
+     "            m.context_window, m.extended_thinking, m.vision, m.pricing_in, m.pricing_out\n"
+     "        from agent.agents as a\n"
+     "        left join agent.personas as p on p.id = a.persona_id\n"
+     "        left join agent.models as m on m.id = a.model_id\n"
+     "        left join agent.providers as v on v.id = m.provider_id;\n"
+     "    end if;\n"
+     "    if to_regclass('public.scheduled_actions_dashboard') is null then\n"
+     "        create view public.scheduled_actions_dashboard as\n", NULL},
+    {PIECE_TEXT, "        select s.id, s.name, s.description, s.action_type, s.action_config, s.schedule_type, s.cron_expression,\n"
+     "            s.interval_seconds, s.event_trigger, s.goal, s.max_steps, s.timeout_seconds, s.status, s.retry_on_failure,\n"
+     "            s.max_retries, s.retry_delay_seconds, s.allow_concurrent, s.start_date, s.end_date, s.execution_count,\n"
+     "            s.max_executions, s.last_run_at, s.next_run_at, s.tags, s.metadata, s.created_at, s.updated_at, s.agent_id,\n"
+     "            a.name as agent_name, s.circle_id, c.name as circle_name, l.status as last_run_status,\n"
+     "            l.duration_ms as last_run_duration, l.result_summary as last_run_result,\n"
+     "            (select count(*) from circle.scheduled_action_runs as r\n"
+     "                where r.scheduled_action_id = s.id and r.status = 'completed') as successful_runs,\n"
+     "            (select count(*) from circle.scheduled_action_runs as r\n"
+     "                where r.scheduled_action_id = s.id and r.status = 'failed') as failed_runs\n"
+     "        from circle.scheduled_actions as s\n"
+     "        join agent.agents as a on a.id = s.agent_id\n"
+     "        left join circle.circles as c on c.id = s.circle_id\n"
+     "        left join lateral (\n"
+     "            select r.status, r.duration_ms, r.result_summary\n"
+     "            from circle.scheduled_action_runs as r\n"
+     "            where r.scheduled_action_id = s.id\n"
+     "            order by r.triggered_at desc\n"
+     "            limit 1\n"
+     "        ) as l on true;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;\n"
+     "\n"
+     "-- The document's names. Each is one table seen through a view that can be written, too.\n"
+     "do $do$\n"
+     "declare\n"
+     "    seen record;\n"
+     "begin\n"
+     "    for seen in\n"
+     "        select w.name, w.query\n"
+     "        from (values\n"
+     "            ('auth.audit_events', 'select * from audit.security_events'),\n"
+     "            ('circle.circle_members', 'select * from circle.members'),\n"
+     "            ('circle.memberships', 'select m.circle_id, m.agent_id, m.role, m.joined_at from circle.members as m'),\n"
+     "            ('conversation.chat_history', 'select * from communication.chat_history'),\n", NULL},
+    {PIECE_TEXT, "            ('conversation.conversations', 'select * from communication.conversations'),\n"
+     "            ('conversation.messages', 'select * from communication.messages'),\n"
+     "            ('conversation.notifications', 'select * from communication.notifications'),\n"
+     "            ('pipeline.node_runs', 'select * from circle.pipeline_node_runs'),\n"
+     "            ('pipeline.pipeline_node_runs', 'select * from circle.pipeline_node_runs'),\n"
+     "            ('pipeline.pipeline_runs', 'select * from circle.pipeline_runs'),\n"
+     "            ('pipeline.pipelines', 'select * from circle.pipelines'),\n"
+     "            ('pipeline.runs', 'select * from circle.pipeline_runs'),\n"
+     "            ('project.tasks', 'select * from circle.tasks'),\n"
+     "            ('schedule.scheduled_action_runs', 'select * from circle.scheduled_action_runs'),\n"
+     "            ('schedule.scheduled_actions', 'select * from circle.scheduled_actions')\n"
+     "        ) as w(name, query)\n"
+     "        where to_regclass(w.name) is null\n"
+     "    loop\n"
+     "        execute format('create view %s as %s', seen.name, seen.query);\n"
+     "    end loop;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(7, 'functions', $migration$-- Functions on agents, with GatheRing's signatures; its own are left where they are there.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    if to_regprocedure('agent.get_agent_config(bigint)') is null then\n"
+     "        create function agent.get_agent_config(p_agent_id bigint) returns jsonb language sql stable as $function$\n"
+     "            select jsonb_build_object(\n"
+     "                'id', a.id, 'name', a.name, 'status', a.status,\n"
+     "                'model', jsonb_build_object('id', m.id, 'name', m.display_name, 'model_id', m.model_id, 'provider', v.name),\n"
+     "                'persona', case when p.id is not null then\n"
+     "                    jsonb_build_object('id', p.id, 'name', p.display_name, 'role', p.role) end,\n"
+     "                'temperature', a.temperature, 'competencies', a.competencies,\n"
+     "                'traits', coalesce(a.traits, p.traits), 'custom_prompt', a.custom_prompt, 'base_prompt', p.base_prompt)\n", NULL},
+    {PIECE_TEXT, "            from agent.agents as a\n"
+     "            left join agent.models as m on m.id = a.model_id\n"
+     "            left join agent.providers as v on v.id = m.provider_id\n"
+     "            left join agent.personas as p on p.id = a.persona_id\n"
+     "            where a.id = p_agent_id\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "    if to_regprocedure('agent.create_agent_from_persona(varchar, varchar, bigint)') is null then\n"
+     "        create function agent.create_agent_from_persona(\n"
+     "            p_persona_name varchar, p_agent_name varchar default null, p_model_id bigint default null\n"
+     "        ) returns bigint language plpgsql as $function$\n"
+     "        declare\n"
+     "            made bigint;\n"
+     "        begin\n"
+     "            insert into agent.agents (name, model_id, persona_id, traits, communication_style, competencies,\n"
+     "                specializations, temperature)\n"
+     "            select coalesce(p_agent_name, p.display_name, p.name), coalesce(p_model_id, p.default_model_id), p.id, p.traits,\n"
+     "                p.communication_style, p.competencies, p.specializations, p.default_temperature\n"
+     "            from agent.personas as p where p.name = p_persona_name\n"
+     "            returning id into made;\n"
+     "            if made is null then\n"
+     "                raise exception 'Persona not found: %', p_persona_name;\n"
+     "            end if;\n"
+     "            return made;\n"
+     "        end\n"
+     "        $function$;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(8, 'vectors', $migration$-- Embeddings: pgvector's vector(1536) where the server has it, else real[], which is searched exactly, and slowly.\n"
+     "-- memory.fit_vectors() makes columns and indexes for what is there, and says what it changed; run again after \"create\n"
+     "-- extension vector\" it turns real[] into vector. GatheRing's IVFFlat indexes were built on empty tables and find one of ten\n"
+     "-- neighbours: HNSW replaces them, on large tables only with `all_tables`, as writers wait for the build. No row and no\n"
+     "-- value is lost by any of it.\n"
+     "\n"
+     "create or replace function memory.fit_vectors(all_tables boolean) returns text[] language plpgsql\n", NULL},
+    {PIECE_TEXT, "set maintenance_work_mem = '256MB' set client_min_messages = warning as $fit$\n"
+     "declare\n"
+     "    vectors constant boolean := to_regtype('vector') is not null;\n"
+     "    hnsw constant boolean := exists (select from pg_am as a where a.amname = 'hnsw');\n"
+     "    large constant bigint := 128 * 1024 * 1024; -- bytes: some 15,000 embeddings, built in about 15 seconds\n"
+     "    done text[] := '{}';\n"
+     "    place record;\n"
+     "    old record;\n"
+     "begin\n"
+     "    for place in\n"
+     "        select w.name, w.name::regclass as id, w.indexed,\n"
+     "            (select format_type(a.atttypid, null) from pg_attribute as a\n"
+     "                where a.attrelid = w.name::regclass and a.attname = 'embedding' and not a.attisdropped) as kind\n"
+     "        from (values\n"
+     "            ('memory.memories', 'idx_memories_embedding'),\n"
+     "            ('memory.knowledge_base', 'idx_kb_embedding'),\n"
+     "            ('memory.embeddings_cache', null),\n"
+     "            ('project.files', 'idx_files_embedding')\n"
+     "        ) as w(name, indexed)\n"
+     "    loop\n"
+     "        if place.kind is null then\n"
+     "            execute format('alter table %s add column embedding %s', place.name,\n"
+     "                case when vectors then 'vector(1536)' else 'real[]' end\n"
+     "                || case when place.name = 'memory.embeddings_cache' then ' not null' else '' end);\n"
+     "        elsif place.kind = 'real[]' and vectors then\n"
+     "            execute format('alter table %s alter column embedding type vector(1536) using embedding::vector(1536)', place.name);\n"
+     "            done := done || format('%s: real[] is now vector(1536)', place.name);\n"
+     "        end if;\n"
+     "        continue when place.indexed is null or not vectors or not hnsw;\n"
+     "        select c.relname as name, m.amname as method into old\n"
+     "        from pg_index as x\n"
+     "        join pg_class as c on c.oid = x.indexrelid\n"
+     "        join pg_am as m on m.oid = c.relam\n"
+     "        join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n"
+     "        where x.indrelid = place.id and a.attname = 'embedding' and m.amname in ('hnsw', 'ivfflat')\n"
+     "        order by m.amname\n"
+     "        limit 1;\n", NULL},
+    {PIECE_TEXT, "        continue when old.method = 'hnsw';\n"
+     "        if old.method = 'ivfflat' then\n"
+     "            if not all_tables and pg_table_size(place.id) > large then\n"
+     "                done := done || format('%s: keeps IVFFlat, as it is large; gathering.index replaces it', place.name);\n"
+     "                continue;\n"
+     "            end if;\n"
+     "            execute format('drop index %I.%I', split_part(place.name, '.', 1), old.name);\n"
+     "            done := done || format('%s: HNSW replaces IVFFlat', place.name);\n"
+     "        end if;\n"
+     "        execute format('create index if not exists %I on %s using hnsw (embedding vector_cosine_ops)', place.indexed, place.name);\n"
+     "    end loop;\n"
+     "    return done;\n"
+     "end\n"
+     "$fit$;$migration$),\n"
+     "(9, 'search', $migration$-- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names\n"
+     "-- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that\n"
+     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter\n"
+     "-- have left too few of its rows, all are compared after all.\n"
+     "\n"
+     "create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$\n"
+     "declare\n"
+     "    kind text;\n"
+     "    dimensions integer;\n"
+     "    indexed boolean;\n"
+     "    iterative boolean;\n"
+     "    found record;\n"
+     "    template text;\n"
+     "begin\n"
+     "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
+     "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
+     "    kind := found.kind;\n"
+     "    dimensions := coalesce(found.dimensions, 1536);\n"
+     "    indexed := kind <> 'real[]';\n"
+     "    iterative := indexed and exists (select from pg_extension as e\n"
+     "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n"
+     "    -- Those for the other type would only stand in the way.\n"
+     "    for found in\n", NULL},
+    {PIECE_TEXT, "        select p.oid::regprocedure as id from pg_proc as p\n"
+     "        where p.pronamespace = 'memory'::regnamespace and p.proargtypes[0] <> kind::regtype\n"
+     "            and p.proname in ('fitting', 'nearest', 'nearest_of', 'nearest_by_index', 'search_similar_memories')\n"
+     "    loop\n"
+     "        execute format('drop function %s', found.id);\n"
+     "    end loop;\n"
+     "    for template in\n"
+     "        select t.body from memory.search_templates() as t(n, wanted, body)\n"
+     "        where t.wanted is null or t.wanted = indexed\n"
+     "        order by t.n\n"
+     "    loop\n"
+     "        template := replace(template, 'KIND', kind);\n"
+     "        template := replace(template, 'DIMENSIONS', dimensions::text);\n"
+     "        template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);\n"
+     "        template := replace(template, 'FEW', case when indexed\n"
+     "            then 'greatest(200, sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
+     "        template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);\n"
+     "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
+     "                and (m.expires_at is null or m.expires_at > now())\n"
+     "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n"
+     "                and (p_scope_id is null or m.scope_id = p_scope_id)\n"
+     "                and (p_types is null or m.memory_type = any (p_types)) and (p_tags is null or m.tags && p_tags)$text$);\n"
+     "    end loop;\n"
+     "end\n"
+     "$make$;\n"
+     "\n"
+     "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n"
+     "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
+     "language sql immutable as $templates$\n"
+     "    values\n"
+     "    (1, null, $template$\n"
+     "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql immutable as $function$\n"
+     "begin\n", NULL},
+    {PIECE_TEXT, "    if COUNT(embedding) <> DIMENSIONS then\n"
+     "        raise exception 'the embedding has % dimensions, the memories have DIMENSIONS', COUNT(embedding) using errcode = '22023';\n"
+     "    end if;\n"
+     "    return embedding;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (2, null, $template$\n"
+     "-- The ids of at most p_most memories (null: all) that pass the filter, found by the index that fits it best.\n"
+     "create or replace function memory.matching(p_agent_id bigint, p_scope public.memory_scope, p_scope_id bigint,\n"
+     "    p_types public.memory_type[], p_tags text[], p_most bigint) returns bigint[] language plpgsql stable as $function$\n"
+     "begin\n"
+     "    if p_agent_id is not null then\n"
+     "        return array(select m.id from memory.memories as m where m.agent_id = p_agent_id and CONDITIONS limit p_most);\n"
+     "    elsif p_scope_id is not null and p_scope is not null then\n"
+     "        return array(select m.id from memory.memories as m\n"
+     "            where m.scope = p_scope and m.scope_id = p_scope_id and CONDITIONS limit p_most);\n"
+     "    elsif p_tags is not null then\n"
+     "        return array(select m.id from memory.memories as m where m.tags && p_tags and CONDITIONS limit p_most);\n"
+     "    elsif p_scope is not null or p_types is not null then\n"
+     "        return array(select m.id from memory.memories as m\n"
+     "            where m.scope = any (coalesce(array[p_scope], enum_range(null::public.memory_scope)))\n"
+     "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
+     "            limit p_most);\n"
+     "    end if;\n"
+     "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (3, true, $template$\n"
+     "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
+     "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
+     "    with compared as materialized (\n"
+     "        select m.id, 1 - (m.embedding <=> query) as similarity from memory.memories as m where m.id = any (p_ids)\n"
+     "    )\n", NULL},
+    {PIECE_TEXT, "    select c.id, c.similarity from compared as c where c.similarity <> 'NaN' order by c.similarity desc, c.id limit p_limit\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (3, false, $template$\n"
+     "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
+     "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
+     "    with compared as materialized (\n"
+     "        select m.id, s.product / nullif(sqrt(s.own) * sqrt(s.other), 0) as similarity\n"
+     "        from memory.memories as m\n"
+     "        cross join lateral (\n"
+     "            select sum(u.x::double precision * u.y) as product, sum(u.x::double precision * u.x) as own,\n"
+     "                sum(u.y::double precision * u.y) as other\n"
+     "            from unnest(m.embedding, query) as u(x, y)\n"
+     "        ) as s\n"
+     "        where m.id = any (p_ids)\n"
+     "    )\n"
+     "    select c.id, c.similarity from compared as c\n"
+     "    where c.similarity is not null\n"
+     "    order by c.similarity desc, c.id limit p_limit\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (4, true, $template$\n"
+     "-- The settings leave the planner no way to the order that is asked for but the index.\n"
+     "create or replace function memory.nearest_by_index(query KIND, p_agent_id bigint, p_scope public.memory_scope,\n"
+     "    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint)\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable\n"
+     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n"
+     "set hnsw.ef_search = 40 set ivfflat.probes = 100 ITERATIVE as $function$\n"
+     "begin\n"
+     "    perform set_config('hnsw.ef_search', least(greatest(coalesce(p_effort, 40), p_limit), 1000)::text, true);\n"
+     "    return query\n"
+     "    select m.id, 1 - (m.embedding <=> query) from memory.memories as m\n"
+     "    where CONDITIONS\n"
+     "    order by m.embedding <=> query\n"
+     "    limit p_limit;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (5, null, $template$\n", NULL},
+    {PIECE_TEXT, "-- The memories most like the query that pass the filter (null: any), with a similarity of at least p_threshold, most\n"
+     "-- similar first; similarity is the cosine, from -1 to 1. p_effort is how many the index looks at (null: 40).\n"
+     "create or replace function memory.nearest(query KIND, p_agent_id bigint default null,\n"
+     "    p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,\n"
+     "    p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,\n"
+     "    p_effort bigint default null)\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable as $function$\n"
+     "#variable_conflict use_column\n"
+     "declare\n"
+     "    ids bigint[];\n"
+     "    nearest bigint[];\n"
+     "    similarities double precision[];\n"
+     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them: so up to the square root of limit *\n"
+     "    -- rows all are compared. Rows are guessed from the file, 256 bytes each: without its embedding one is rarely smaller.\n"
+     "    few constant bigint := FEW;\n"
+     "begin\n"
+     "    if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then\n"
+     "        return;\n"
+     "    end if;\n"
+     "    ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
+     "    if cardinality(ids) > few then\n"
+     "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
+     "        from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;\n"
+     "        if coalesce(cardinality(nearest), 0) < p_limit then\n"
+     "            nearest := null;\n"
+     "            ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);\n"
+     "        end if;\n"
+     "    end if;\n"
+     "    if nearest is null then\n"
+     "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
+     "        from memory.nearest_of(query, ids, p_limit) as i;\n"
+     "    end if;\n"
+     "    return query\n"
+     "    select u.id, u.similarity from unnest(nearest, similarities) as u(id, similarity)\n", NULL},
+    {PIECE_TEXT, "    where p_threshold is null or u.similarity >= p_threshold\n"
+     "    order by u.similarity desc, u.id;\n"
+     "end\n"
+     "$function$\n"
+     "$template$),\n"
+     "    (6, null, $template$\n"
+     "create or replace function memory.search_similar_memories(query_embedding KIND, p_agent_id bigint default null,\n"
+     "    p_scope public.memory_scope default null, p_limit integer default 10, p_threshold double precision default 0.7)\n"
+     "returns table (id bigint, key varchar, value text, similarity double precision, scope public.memory_scope)\n"
+     "language sql stable as $function$\n"
+     "    select m.id, m.key, m.value, i.similarity, m.scope\n"
+     "    from memory.nearest(query_embedding, p_agent_id, p_scope, p_limit => p_limit, p_threshold => p_threshold) as i\n"
+     "    join memory.memories as m on m.id = i.id\n"
+     "    order by i.similarity desc, i.id\n"
+     "$function$\n"
+     "$template$)\n"
+     "$templates$;$migration$),\n"
+     "(10, 'text', $migration$-- Full-text search of memories and knowledge: the words of a text in a column of their own, indexed. A tsvector holds at most\n"
+     "-- 1 MB, so of a very long text only the beginning is looked at, rather than refusing it.\n"
+     "\n"
+     "alter table memory.memories\n"
+     "    add column if not exists value_fts tsvector generated always as (to_tsvector('english', left(value, 200000))) stored;\n"
+     "create index if not exists idx_memories_value_fts on memory.memories using gin (value_fts);\n"
+     "\n"
+     "alter table memory.knowledge_base\n"
+     "    add column if not exists content_fts tsvector\n"
+     "        generated always as (to_tsvector('english', title || ' ' || left(content, 200000))) stored;\n"
+     "create index if not exists idx_kb_content_fts on memory.knowledge_base using gin (content_fts);$migration$),\n"
+     "(11, 'fit', $migration$-- The first run of what 008 and 009 define.\n"
+     "\n"
+     "do $do$\n"
+     "begin\n"
+     "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
+     "    perform memory.make_search();\n"
+     "end\n"
+     "$do$;$migration$),\n"
+     "(12, 'peer', $migration$-- GatheRing's own bookkeeping, so that its set-up finds the tables made: it is told of those of its migrations whose effect is\n", NULL},
+    {PIECE_TEXT, "-- here. 002 and 003 only bring data (providers, models, personas), repeat harmlessly, and are left for it to run. Its role\n"
+     "-- gets its rights where it exists; no role is made.\n"
+     "\n"
+     "create table if not exists public.migrations (\n"
+     "    id bigint generated always as identity primary key,\n"
+     "    version varchar(50) not null unique,\n"
+     "    name varchar(200) not null,\n"
+     "    applied_at timestamptz default now()\n"
+     ");\n"
+     "\n"
+     "insert into public.migrations (version, name)\n"
+     "select w.version, w.name\n"
+     "from (values ('001', '001_complete_schema'), ('004', '004_composite_indexes'), ('005', '005_agent_tools'),\n"
+     "    ('006', '006_auth_users'), ('007', '007_pipeline_execution')) as w(version, name)\n"
+     "on conflict (version) do nothing;\n"
+     "\n"
+     "do $do$\n"
+     "declare\n"
+     "    place text;\n"
+     "begin\n"
+     "    if to_regrole('gathering_app') is not null then\n"
+     "        foreach place in array array['agent', 'audit', 'auth', 'circle', 'communication', 'conversation', 'memory', 'pipeline',\n"
+     "            'project', 'review', 'schedule'] loop\n"
+     "            execute format('grant usage on schema %I to gathering_app', place);\n"
+     "            execute format('grant all on all tables in schema %I to gathering_app', place);\n"
+     "            execute format('grant all on all sequences in schema %I to gathering_app', place);\n"
+     "            execute format('grant execute on all functions in schema %I to gathering_app', place);\n"
+     "        end loop;\n"
+     "    end if;\n"
+     "end\n"
+     "$do$;$migration$)) as w(version, name, sql);\n"
+     "    for attempt in 1..2 loop\n"
+     "        if to_regclass('public.statekeep_migrations') is not null then\n"
+     "            select coalesce(max(m.version), 0) into latest from public.statekeep_migrations as m where m.store = 'gathering';\n"
+     "        end if;\n"
+     "        if latest > cardinality(names) then\n"
+     "            raise exception 'the schemas of gathering are of version %, the latest that is known here is %',\n"
+     "                latest, cardinality(names);\n"
+     "        elsif latest = cardinality(names) then\n"
+     "            return;\n"
+     "        end if;\n", NULL},
+    {PIECE_TEXT, "        perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));\n"
+     "    end loop;\n"
+     "    create table if not exists public.statekeep_migrations (\n"
+     "        store text not null,\n"
+     "        version integer not null,\n"
+     "        name text not null,\n"
+     "        applied_at timestamptz not null default clock_timestamp(),\n"
+     "        note text,\n"
+     "        primary key (store, version)\n"
+     "    );\n"
+     "    for version in latest + 1 .. cardinality(names) loop\n"
+     "        perform set_config('statekeep.note', '', true);\n"
+     "        execute texts[version];\n"
+     "        insert into public.statekeep_migrations (store, version, name, note)\n"
+     "        values ('gathering', version, names[version], nullif(current_setting('statekeep.note'), ''));\n"
+     "    end loop;\n"
+     "end\n"
+     "$statekeep$", NULL},
+};
+
+static const char *const gathering_status_columns[] = {"version", "name", "applied_at", "note"};
+static const struct sql_piece gathering_status_sql[] = {
+    {PIECE_TEXT, "with applied as (\n"
+     "    select split_part(s.word, ' ', 1)::integer as version, split_part(s.word, ' ', 2) as at,\n"
+     "        nullif(substr(s.word, 29 + strpos(s.word, ' ')), '') as note\n"
+     "    from ts_stat(case when to_regclass('public.statekeep_migrations') is null then 'select ''''::tsvector' else\n"
+     "        'select array_to_tsvector(array[version || '' '' || to_char(applied_at at time zone ''UTC'',\n"
+     "            ''YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'') || '' '' || coalesce(note, '''')]) from public.statekeep_migrations where store = ''gathering''' end) as s\n"
+     ")\n"
+     "select w.version, w.name, a.at as applied_at, a.note\n"
+     "from (values (1, 'types'), (2, 'tables'), (3, 'more_tables'), (4, 'columns'), (5, 'indexes'), (6, 'views'), (7, 'functions'), (8, 'vectors'), (9, 'search'), (10, 'text'), (11, 'fit'), (12, 'peer')) as w(version, name)\n"
+     "left join applied as a on a.version = w.version\n"
+     "order by w.version", NULL},
+};
+
 static const struct arg_spec run_delete_args[] = {
     {"run_id", ARG_TEXT, false, false, false},
 };
@@ -1226,6 +4357,44 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .batch = true,
      .fails = "",
      .doc = "The events of a run by time, events of the same time in the order they were added: pages repeat and skip nothing. A document that is no JSON is INVALID."},
+    {.name = "gathering.index",
+     .columns = gathering_index_columns, .column_count = 1,
+     .sql = gathering_index_sql, .sql_count = 1,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Fits memories, knowledge and files to the pgvector that is there by now: real[] becomes vector(1536), and an HNSW index is made where there is none, in place of GatheRing's IVFFlat index, which misses most neighbours. Gives what it changed, as an array of sentences. Writers of a table wait while it is rewritten or indexed: about a second for a thousand embeddings."},
+    {.name = "gathering.plan",
+     .columns = gathering_plan_columns, .column_count = 3,
+     .sql = gathering_plan_sql, .sql_count = 38,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "What gathering.setup would run now: the migrations that have not run, with their SQL."},
+    {.name = "gathering.setup",
+     .sql = gathering_setup_sql, .sql_count = 39,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Brings the schemas up to date: runs the migrations that have not run, all of them or none, and is quick when there are none. Racing processes wait for each other. What is there stays: tables, columns, data, GatheRing's own functions and views. INVALID when a newer version of this package was here before."},
+    {.name = "gathering.status",
+     .columns = gathering_status_columns, .column_count = 4,
+     .sql = gathering_status_sql, .sql_count = 1,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "The migrations of gathering.setup, each with the time when it ran (null when it has not) and what it has to say about it, as which index it replaced. The table may not be there yet: ts_stat() runs a query that is a text."},
     {.name = "run.delete",
      .args = run_delete_args, .arg_count = 1,
      .columns = run_delete_columns, .column_count = 1,
@@ -1442,7 +4611,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .doc = "Makes the table and its indexes when the table is not there. A table that exists is left as it is, so a role with data rights only may call this. Racing processes wait for each other."},
 };
 
-enum { KEEP_STATEMENT_COUNT = 40 };
+enum { KEEP_STATEMENT_COUNT = 44 };
 
 /* The slots for table names, each by its default. */
 static const char *const KEEP_TABLES[] = {"acp_events", "acp_runs", "acp_sessions", "agent_checkpoints", "agent_states"};
@@ -1941,366 +5110,392 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','n','d',' ','s','k','i','p',' ','n','o','t','h','i','n','g','.',' ','A',' ',
     'd','o','c','u','m','e','n','t',' ','t','h','a','t',' ','i','s',' ','n','o',' ',
     'J','S','O','N',' ','i','s',' ','I','N','V','A','L','I','D','.','"','}',',','{',
-    '"','o','p','"',':','"','r','u','n','.','d','e','l','e','t','e','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
-    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
-    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',',
-    '"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s',
-    '"',':','[','"','d','e','l','e','t','e','d','"',']',',','"','b','a','t','c','h',
-    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',
-    ',','"','k','e','y','"',':','[','"','r','u','n','_','i','d','"',']',',','"','r',
-    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','c','p','_','e','v','e','n','t','s','"',',','"','a','c','p','_',
-    'r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
-    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e',
-    'l','e','t','e','s',' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ',
-    'e','v','e','n','t','s',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',
-    ' ','t','h','e',' ','e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e',
-    'r','e',' ','t','h','e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ',
-    'G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ',
-    'r','u','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1',
-    '.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',
-    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
-    'e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e',
+    '"','o','p','"',':','"','g','a','t','h','e','r','i','n','g','.','i','n','d','e',
+    'x','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','c','h','a','n','g','e','s','"',']',
+    ',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t',
+    'e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r',
+    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
+    '"',':','[',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','F','i','t','s',
+    ' ','m','e','m','o','r','i','e','s',',',' ','k','n','o','w','l','e','d','g','e',
+    ' ','a','n','d',' ','f','i','l','e','s',' ','t','o',' ','t','h','e',' ','p','g',
+    'v','e','c','t','o','r',' ','t','h','a','t',' ','i','s',' ','t','h','e','r','e',
+    ' ','b','y',' ','n','o','w',':',' ','r','e','a','l','[',']',' ','b','e','c','o',
+    'm','e','s',' ','v','e','c','t','o','r','(','1','5','3','6',')',',',' ','a','n',
+    'd',' ','a','n',' ','H','N','S','W',' ','i','n','d','e','x',' ','i','s',' ','m',
+    'a','d','e',' ','w','h','e','r','e',' ','t','h','e','r','e',' ','i','s',' ','n',
+    'o','n','e',',',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','G','a','t',
+    'h','e','R','i','n','g','\'','s',' ','I','V','F','F','l','a','t',' ','i','n','d',
+    'e','x',',',' ','w','h','i','c','h',' ','m','i','s','s','e','s',' ','m','o','s',
+    't',' ','n','e','i','g','h','b','o','u','r','s','.',' ','G','i','v','e','s',' ',
+    'w','h','a','t',' ','i','t',' ','c','h','a','n','g','e','d',',',' ','a','s',' ',
+    'a','n',' ','a','r','r','a','y',' ','o','f',' ','s','e','n','t','e','n','c','e',
+    's','.',' ','W','r','i','t','e','r','s',' ','o','f',' ','a',' ','t','a','b','l',
+    'e',' ','w','a','i','t',' ','w','h','i','l','e',' ','i','t',' ','i','s',' ','r',
+    'e','w','r','i','t','t','e','n',' ','o','r',' ','i','n','d','e','x','e','d',':',
+    ' ','a','b','o','u','t',' ','a',' ','s','e','c','o','n','d',' ','f','o','r',' ',
+    'a',' ','t','h','o','u','s','a','n','d',' ','e','m','b','e','d','d','i','n','g',
+    's','.','"','}',',','{','"','o','p','"',':','"','g','a','t','h','e','r','i','n',
+    'g','.','p','l','a','n','"',',','"','a','r','g','s','"',':','[',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','v','e',
+    'r','s','i','o','n','"',',','"','n','a','m','e','"',',','"','s','q','l','"',']',
+    ',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t',
+    'e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W','h','a',
+    't',' ','g','a','t','h','e','r','i','n','g','.','s','e','t','u','p',' ','w','o',
+    'u','l','d',' ','r','u','n',' ','n','o','w',':',' ','t','h','e',' ','m','i','g',
+    'r','a','t','i','o','n','s',' ','t','h','a','t',' ','h','a','v','e',' ','n','o',
+    't',' ','r','u','n',',',' ','w','i','t','h',' ','t','h','e','i','r',' ','S','Q',
+    'L','.','"','}',',','{','"','o','p','"',':','"','g','a','t','h','e','r','i','n',
+    'g','.','s','e','t','u','p','"',',','"','a','r','g','s','"',':','[',']',',','"',
+    'g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',
+    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',',
+    '"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
+    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
+    ':','[',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
+    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','B','r','i','n','g',
+    's',' ','t','h','e',' ','s','c','h','e','m','a','s',' ','u','p',' ','t','o',' ',
+    'd','a','t','e',':',' ','r','u','n','s',' ','t','h','e',' ','m','i','g','r','a',
+    't','i','o','n','s',' ','t','h','a','t',' ','h','a','v','e',' ','n','o','t',' ',
+    'r','u','n',',',' ','a','l','l',' ','o','f',' ','t','h','e','m',' ','o','r',' ',
+    'n','o','n','e',',',' ','a','n','d',' ','i','s',' ','q','u','i','c','k',' ','w',
+    'h','e','n',' ','t','h','e','r','e',' ','a','r','e',' ','n','o','n','e','.',' ',
+    'R','a','c','i','n','g',' ','p','r','o','c','e','s','s','e','s',' ','w','a','i',
+    't',' ','f','o','r',' ','e','a','c','h',' ','o','t','h','e','r','.',' ','W','h',
+    'a','t',' ','i','s',' ','t','h','e','r','e',' ','s','t','a','y','s',':',' ','t',
+    'a','b','l','e','s',',',' ','c','o','l','u','m','n','s',',',' ','d','a','t','a',
+    ',',' ','G','a','t','h','e','R','i','n','g','\'','s',' ','o','w','n',' ','f','u',
+    'n','c','t','i','o','n','s',' ','a','n','d',' ','v','i','e','w','s','.',' ','I',
+    'N','V','A','L','I','D',' ','w','h','e','n',' ','a',' ','n','e','w','e','r',' ',
+    'v','e','r','s','i','o','n',' ','o','f',' ','t','h','i','s',' ','p','a','c','k',
+    'a','g','e',' ','w','a','s',' ','h','e','r','e',' ','b','e','f','o','r','e','.',
+    '"','}',',','{','"','o','p','"',':','"','g','a','t','h','e','r','i','n','g','.',
+    's','t','a','t','u','s','"',',','"','a','r','g','s','"',':','[',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','v','e',
+    'r','s','i','o','n','"',',','"','n','a','m','e','"',',','"','a','p','p','l','i',
+    'e','d','_','a','t','"',',','"','n','o','t','e','"',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',']',',',
+    '"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',
+    ':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','m','i','g','r','a',
+    't','i','o','n','s',' ','o','f',' ','g','a','t','h','e','r','i','n','g','.','s',
+    'e','t','u','p',',',' ','e','a','c','h',' ','w','i','t','h',' ','t','h','e',' ',
+    't','i','m','e',' ','w','h','e','n',' ','i','t',' ','r','a','n',' ','(','n','u',
+    'l','l',' ','w','h','e','n',' ','i','t',' ','h','a','s',' ','n','o','t',')',' ',
+    'a','n','d',' ','w','h','a','t',' ','i','t',' ','h','a','s',' ','t','o',' ','s',
+    'a','y',' ','a','b','o','u','t',' ','i','t',',',' ','a','s',' ','w','h','i','c',
+    'h',' ','i','n','d','e','x',' ','i','t',' ','r','e','p','l','a','c','e','d','.',
+    ' ','T','h','e',' ','t','a','b','l','e',' ','m','a','y',' ','n','o','t',' ','b',
+    'e',' ','t','h','e','r','e',' ','y','e','t',':',' ','t','s','_','s','t','a','t',
+    '(',')',' ','r','u','n','s',' ','a',' ','q','u','e','r','y',' ','t','h','a','t',
+    ' ','i','s',' ','a',' ','t','e','x','t','.','"','}',',','{','"','o','p','"',':',
+    '"','r','u','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e',
+    '"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d',
+    'e','l','e','t','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u',
+    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
+    '"',':','[','"','r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
+    'p','_','e','v','e','n','t','s','"',',','"','a','c','p','_','r','u','n','s','"',
+    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
+    's','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',
+    ' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ','e','v','e','n','t',
+    's',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',' ','t','h','e',' ',
+    'e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e','r','e',' ','t','h',
+    'e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ','G','i','v','e','s',
+    ' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','r','u','n','s',' ',
+    'd','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1','.','"','}',',','{',
+    '"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','n',
+    'a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i',
+    'o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m',
+    'i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',
+    ',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r',
+    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    '"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t',
+    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
+    'c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
+    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
+    '"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b','u','t',' ','o','n',
+    'l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ','a','n',' ','a','g',
+    'e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',',',' ','o',
+    'r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',' ','w','h','e','n',
+    ' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v','e','n','.','"','}',
+    ',','{','"','o','p','"',':','"','r','u','n','.','l','i','s','t','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','l','i','m','i','t',
+    '"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"',
+    't','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',
+    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','t',
+    'o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t','c','h',
+    '"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
+    'p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r','u','n','s',',',' ',
+    'n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r','u','n','s',' ','w',
+    'i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b','e','f','o','r','e',
+    ' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',' ','m','a','n','y',
+    ' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a','l','l',' ','p','a',
+    'g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n','e',' ','s','n','a',
+    'p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',' ','r','e','a','d',
+    's',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b','l','e',';',' ','t',
+    'h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c','k',' ','w','i','t',
+    'h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a','t',' ','a','c','p',
+    '.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p',
+    '"',':','"','r','u','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','r','u','n','_','i','d','"',',','"','a','g','e','n','t','_','n','a','m',
+    'e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',',','"','s','t','a',
+    't','u','s','"',',','"','o','u','t','p','u','t','"',',','"','e','r','r','o','r',
+    '"',',','"','a','w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','f','i','n','i','s','h','e','d',
+    '_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','r','u','n',' ',
+    'o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.',
+    ' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a','t',' ','i','s',' ',
+    'n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A','L','I','D','.','"',
+    '}',',','{','"','o','p','"',':','"','r','u','n','.','s','a','v','e','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e','n','t',
+    '_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e',
+    's','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
     'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
     '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
     's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    's','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"',
-    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
-    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
-    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
-    ':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t',
-    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
-    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','f',
-    'f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"',
-    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
-    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
-    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
-    'n','s','"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',
-    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
-    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
-    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
-    '"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d',
-    's','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"',
-    'd','o','c','"',':','"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b',
-    'u','t',' ','o','n','l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ',
-    'a','n',' ','a','g','e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i',
-    'o','n',',',' ','o','r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',
-    ' ','w','h','e','n',' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v',
-    'e','n','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','l','i','s',
-    't','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"',
-    'l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
-    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
-    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','f','f','s',
-    'e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
-    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
-    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
-    '"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"',
-    'b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s',
-    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s',
-    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
-    'o','c','"',':','"','A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r',
-    'u','n','s',',',' ','n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r',
-    'u','n','s',' ','w','i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b',
-    'e','f','o','r','e',' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',
-    ' ','m','a','n','y',' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a',
-    'l','l',' ','p','a','g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n',
-    'e',' ','s','n','a','p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',
-    ' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b',
-    'l','e',';',' ','t','h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c',
-    'k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a',
-    't',' ','a','c','p','.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',
-    ',','{','"','o','p','"',':','"','r','u','n','.','l','o','a','d','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
-    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    's','t','a','t','u','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
+    'u','t','p','u','t','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e','r','r',
+    'o','r','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
     'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e',
-    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
-    'm','n','s','"',':','[','"','r','u','n','_','i','d','"',',','"','a','g','e','n',
-    't','_','n','a','m','e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
-    ',','"','s','t','a','t','u','s','"',',','"','o','u','t','p','u','t','"',',','"',
-    'e','r','r','o','r','"',',','"','a','w','a','i','t','_','r','e','q','u','e','s',
-    't','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','f','i','n',
-    'i','s','h','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a',
-    't','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
-    'i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"',
-    'r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y',
-    'e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r',
-    'u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',
-    ' ','r','u','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
-    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
-    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
-    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','s','a',
-    'v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
-    '"','r','u','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
-    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
-    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
-    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    'a','g','e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"',
-    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
-    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
-    '"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e',
-    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    't','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
-    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
-    'm','e','"',':','"','s','t','a','t','u','s','"',',','"','t','y','p','e','"',':',
-    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
-    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','o','u','t','p','u','t','"',',','"','t','y','p','e','"',':','"',
-    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
-    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
-    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
-    ':','"','e','r','r','o','r','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','w','a','i','t','_',
+    'r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',':','"','j','s','o',
     'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
-    'w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',
-    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t',
+    'i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','f','i','n','i','s','h','e','d','_','a','t','"',',','"','t','y','p','e','"',
+    ':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
     'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','c','r','e','a','t','e','d','_','a','t','"',',','"','t','y','p',
+    'e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p',
     'e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',
     ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
-    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
-    'a','m','e','"',':','"','f','i','n','i','s','h','e','d','_','a','t','"',',','"',
-    't','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b',
-    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
-    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
-    '{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',
-    ',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l',
-    'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
-    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
-    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r',
-    'u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o',
-    '"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n',
-    's','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
-    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e',
-    's',' ','a',' ','r','u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ',
-    't','h','e',' ','o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ',
-    '`','o','u','t','p','u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o',
-    'f',' ','m','e','s','s','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',
-    ' ','a','n','d',' ','`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',
-    ' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t',
-    'h','o','u','t',' ','`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',
-    ' ','i','s',' ','n','o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',
-    ' ','a',' ','b','a','t','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',
-    ' ','o','f',' ','i','t','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',
-    ':','"','s','e','s','s','i','o','n','.','a','p','p','e','n','d','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"',
-    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
-    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
-    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
-    ',','{','"','n','a','m','e','"',':','"','m','e','s','s','a','g','e','s','"',',',
-    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
-    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
-    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',',','{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a',
-    't','"',',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
-    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',',
-    '"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n',
-    's','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
-    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
-    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A','d','d',
-    's',' ','m','e','s','s','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a',
-    'r','r','a','y',',',' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ',
-    'a',' ','s','e','s','s','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',
-    ' ','w','h','i','c','h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r',
-    'e','a','d',' ','n','o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',
-    ' ','w','o','r','k','e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',
-    ' ','a','t',' ','t','h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e',
-    'i','t','h','e','r',' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s',
-    'a','g','e','s','.',' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',
-    ' ','i','s',' ','n','o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',
-    ' ','w','i','t','h',' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ',
-    'w','h','e','n',' ','e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a',
-    'n',' ','a','r','r','a','y','.','"','}',',','{','"','o','p','"',':','"','s','e',
-    's','s','i','o','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',
-    ':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e',
-    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
     's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t',
-    'r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d','e','l','e',
-    't','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
-    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
-    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
-    'e','t','e','s',' ','a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ',
-    'r','u','n','s',' ','a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y',
-    '.',' ','G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o',
-    'f',' ','s','e','s','s','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ',
-    '0',' ','o','r',' ','1','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
-    's','i','o','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{',
-    '"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"',
-    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
-    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
-    's','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a',
-    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',',
-    '"','h','i','s','t','o','r','y','"',',','"','s','t','a','t','e','"',',','"','c',
-    'r','e','a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_',
-    'a','t','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w',
-    'r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
-    ',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s',
-    'i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
-    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
-    'e',' ','s','e','s','s','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',
-    ',',' ','o','r',' ','n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n',
-    't',' ','t','h','a','t',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',
-    ' ','I','N','V','A','L','I','D','.','"','}',',','{','"','o','p','"',':','"','s',
-    'e','s','s','i','o','n','.','s','a','v','e','"',',','"','a','r','g','s','"',':',
+    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','r',
+    'u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o',
+    'n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ','`','o','u','t','p',
+    'u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o','f',' ','m','e','s',
+    's','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',' ','a','n','d',' ',
+    '`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',' ','a','r','e',' ',
+    'J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ',
+    '`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n',
+    'o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',' ','a',' ','b','a',
+    't','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',' ','o','f',' ','i',
+    't','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
+    's','i','o','n','.','a','p','p','e','n','d','"',',','"','a','r','g','s','"',':',
     '[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',
     ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
     'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
     'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
-    'm','e','"',':','"','h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',
-    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
-    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e','"',':','"','j',
-    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
-    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
-    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
-    '"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':',
-    '"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
-    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
-    's','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l',
-    's','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t',
-    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r',
-    'u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',',','"','r','e','s',
-    'e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[',
-    '"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',',','"','n','e','e',
-    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
-    '"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s',
-    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
-    'o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ',
-    't','i','m','e',' ','o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r',
-    'v','i','v','e','s','.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',
-    ' ','a','r','r','a','y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ',
-    'a','n','d',' ','`','s','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',
-    ' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d',
-    'a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"',
-    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','c','o','u','n','t',
-    '"',',','"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':',
-    '"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c',
-    'o','l','u','m','n','s','"',':','[','"','c','o','u','n','t','"',']',',','"','b',
-    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
-    ':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s',
-    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
-    '[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e',
-    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
-    ',','"','d','o','c','"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a',
-    't','e','s',' ','t','h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ',
-    '(','e','x','a','c','t',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h',
-    'o','l','e',' ','t','a','b','l','e',')','.','"','}',',','{','"','o','p','"',':',
-    '"','s','t','a','t','e','.','d','e','l','e','t','e','"',',','"','a','r','g','s',
-    '"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d',
-    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
-    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
-    't','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s',
-    'e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_',
-    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',
-    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
-    'n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',',
-    '"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':',
-    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
-    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a',
-    't','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
-    'e','t','e','s',' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ',
-    's','e','s','s','i','o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h',
-    'e','n',' ','i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"',
-    'o','p','"',':','"','s','t','a','t','e','.','f','i','n','d','"',',','"','a','r',
-    'g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_',
-    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o',
-    'n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
-    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
-    'n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y',
-    'b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
-    'l','u','m','n','s','"',':','[','"','s','t','a','t','e','"',']',',','"','b','a',
-    't','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f',
-    'a','l','s','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_','i',
-    'd','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
-    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
-    ']',',','"','d','o','c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o',
-    'a','d',',',' ','w','i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i',
-    'n',' ','a','n',' ','o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e',
-    'd',' ','J','S','O','N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ',
-    'f','r','o','m',' ','a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ',
-    'h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s',
-    't','a','t','e','.','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',
-    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
-    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
-    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
+    'm','e','"',':','"','m','e','s','s','a','g','e','s','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t',
+    'y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
     ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
-    'e',' ','G','I','N',' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a',
-    't','e','.','s','e','a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w',
-    'i','t','h','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
-    'l','i','s','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
-    '"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':',
-    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
-    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
-    '"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n',
-    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    '"',':','[',']',',','"','d','o','c','"',':','"','A','d','d','s',' ','m','e','s',
+    's','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a','r','r','a','y',',',
+    ' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ','a',' ','s','e','s',
+    's','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',' ','w','h','i','c',
+    'h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r','e','a','d',' ','n',
+    'o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',' ','w','o','r','k',
+    'e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',' ','a','t',' ','t',
+    'h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e','i','t','h','e','r',
+    ' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s','a','g','e','s','.',
+    ' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','i','s',' ','n',
+    'o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',' ','w','i','t','h',
+    ' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ','w','h','e','n',' ',
+    'e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a','n',' ','a','r','r',
+    'a','y','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n',
+    '.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
+    'a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','d','e','l','e','t','e','d','"',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
+    'a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ','r','u','n','s',' ',
+    'a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y','.',' ','G','i','v',
+    'e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','s','e','s',
+    's','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ',
+    '1','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n','.',
+    'l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m',
+    'a','y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','h','i','s','t',
+    'o','r','y','"',',','"','s','t','a','t','e','"',',','"','c','r','e','a','t','e',
+    'd','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',
+    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
+    's','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s',
+    's','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
+    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
+    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
+    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o',
+    'n','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
-    'f','f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s',
+    't','a','t','e','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',',
     '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
     'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n',
-    'y','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u',
-    'm','n','s','"',':','[','"','s','e','s','s','i','o','n','_','i','d','"',']',',',
-    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
-    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
-    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
-    ']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n',
-    's',' ','o','f',' ','a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ',
-    'r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',
-    ';',' ','a','l','l',' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u',
-    't',' ','a',' ','l','i','m','i','t','.','"','}',',','{','"','o','p','"',':','"',
-    's','t','a','t','e','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','u','p','d','a',
+    't','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t','i','m','e',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n',
+    'o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c',
+    'o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t',
+    'r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k',
+    'e','y','"',':','[','"','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_',
+    's','e','s','s','i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n',
+    'u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',
+    ':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s','i','o','n',' ','i',
+    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','o',
+    'f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ','t','i','m','e',' ',
+    'o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r','v','i','v','e','s',
+    '.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',' ','a','r','r','a',
+    'y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ','a','n','d',' ','`',
+    's','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t',
+    's','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d','a','t','e','d','_',
+    'a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"','}',',','{','"','o',
+    'p','"',':','"','s','t','a','t','e','.','c','o','u','n','t','"',',','"','a','r',
+    'g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
+    ',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n',
+    's','"',':','[','"','c','o','u','n','t','"',']',',','"','b','a','t','c','h','"',
+    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
+    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a','t','e','s',' ','t',
+    'h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ','(','e','x','a','c',
+    't',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t',
+    'a','b','l','e',')','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t',
+    'e','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t',
+    'r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r',
+    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    ']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t',
+    'e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e',
+    'n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
+    't','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i',
+    'o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h','e','n',' ','i','t',
+    ' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"',
+    's','t','a','t','e','.','f','i','n','d','"',',','"','a','r','g','s','"',':','[',
     '{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"',
     't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
     'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
@@ -2310,54 +5505,36 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
     'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"',
-    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':','t',
-    'r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"',
-    'k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e',
-    's','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
-    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
-    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
-    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
-    '"',':','"','T','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e',
-    's','s','i','o','n',',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ',
-    'i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',
-    ':','"','s','t','a','t','e','.','s','a','v','e','"',',','"','a','r','g','s','"',
-    ':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',
-    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
-    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
-    'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i',
-    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
-    'p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','e','"',',',
-    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
-    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
-    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
-    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a',
-    'g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d',
-    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
-    'b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s',
-    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
-    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',
-    ' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s',
-    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
-    'o','n','e',' ','i','t',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d',
-    '_','a','t','`',' ','s','u','r','v','i','v','e','s',',',' ','`','u','p','d','a',
-    't','e','d','_','a','t','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',
-    ' ','r','o','w',' ','o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',
-    ' ','a',' ','t','i','m','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ',
-    's','o',' ','t','h','a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',
-    ' ','l','i','s','t','s',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e',
-    'r',' ','o','f',' ','s','u','b','m','i','s','s','i','o','n','.','"','}',',','{',
-    '"','o','p','"',':','"','s','t','a','t','e','.','s','e','a','r','c','h','"',',',
-    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','c','o','n',
-    't','a','i','n','s','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
-    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':',
+    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s',
+    'e','s','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
+    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o','a','d',',',' ','w',
+    'i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i','n',' ','a','n',' ',
+    'o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e','d',' ','J','S','O',
+    'N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ','f','r','o','m',' ',
+    'a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','h','a','s',' ','n',
+    'o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
+    'i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
+    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','G','I','N',
+    ' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','s','e',
+    'a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w','i','t','h','.','"',
+    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','l','i','s','t','"',
+    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
+    'e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t',
     '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i',
     'm','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n',
     'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
@@ -2367,40 +5544,119 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b',
-    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o',
-    'n','_','i','d','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
-    '"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e',
-    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
-    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
-    '"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"',
-    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
-    '[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o',
-    'n','s',' ','w','h','o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a',
-    'i','n','s',' ','t','h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(',
-    'P','o','s','t','g','r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o',
-    's','t',' ','r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i',
-    'r','s','t','.',' ','Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ',
-    'i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d',
-    'e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p','"',':','"','s',
-    't','a','t','e','.','s','e','t','u','p','"',',','"','a','r','g','s','"',':','[',
-    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
-    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
-    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
-    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
-    'e',' ','t','a','b','l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e',
-    'x','e','s',' ','w','h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i',
-    's',' ','n','o','t',' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',
-    ' ','t','h','a','t',' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',
-    ' ','a','s',' ','i','t',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',
-    ' ','w','i','t','h',' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n',
-    'l','y',' ','m','a','y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a',
-    'c','i','n','g',' ','p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ',
-    'f','o','r',' ','e','a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
+    'a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','b','a','t','c',
+    'h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
+    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','o','f',' ',
+    'a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ','r','e','c','e','n',
+    't','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',';',' ','a','l','l',
+    ' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u','t',' ','a',' ','l',
+    'i','m','i','t','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e',
+    '.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
+    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',
+    ':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','s','t',
+    'a','t','e','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
+    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t',
+    'a','t','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
+    'e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',
+    ',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ','i','t',' ','h','a',
+    's',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a',
+    't','e','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
+    'a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
+    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    't','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_',
+    'i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','t','h','e',' ',
+    's','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',' ','i',
+    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','i',
+    't',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d','_','a','t','`',' ',
+    's','u','r','v','i','v','e','s',',',' ','`','u','p','d','a','t','e','d','_','a',
+    't','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',' ','r','o','w',' ',
+    'o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',' ','a',' ','t','i',
+    'm','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ','s','o',' ','t','h',
+    'a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',' ','l','i','s','t',
+    's',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e','r',' ','o','f',' ',
+    's','u','b','m','i','s','s','i','o','n','.','"','}',',','{','"','o','p','"',':',
+    '"','s','t','a','t','e','.','s','e','a','r','c','h','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','c','o','n','t','a','i','n','s',
+    '"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m','i','t','"',',',
+    '"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"','t','y',
+    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','a','g',
+    'e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
+    ',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
+    'g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','w','h',
+    'o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a','i','n','s',' ','t',
+    'h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(','P','o','s','t','g',
+    'r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o','s','t',' ','r','e',
+    'c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t','.',' ',
+    'Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',
+    ' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d','e','x',' ','m','a',
+    'k','e','s','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
+    's','e','t','u','p','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
+    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','t','a','b',
+    'l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e','x','e','s',' ','w',
+    'h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i','s',' ','n','o','t',
+    ' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',' ','t','h','a','t',
+    ' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',' ','a','s',' ','i',
+    't',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',' ','w','i','t','h',
+    ' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n','l','y',' ','m','a',
+    'y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a','c','i','n','g',' ',
+    'p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ','f','o','r',' ','e',
+    'a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
 };
 
 #endif
