@@ -77,6 +77,7 @@ typedef enum {
  *     "deadline_ms"     of a call that gives 0                        30000  (0: none)
  *     "connect_ms"      how long calls wait for an unreachable server 5000
  *     "lock_ms"         how long a batch waits for a foreign row lock 200
+ *     "queue_ms"        how long a call may wait for a free connection; then DEADLINE, reason "queue"  0  (0: as "deadline_ms")
  *     "queue"           most calls held, finished ones included       16384
  *     "queue_bytes"     most bytes of arguments held                  268435456
  *     "batch"           most calls in one batch                       256
@@ -85,6 +86,9 @@ typedef enum {
  *     "lease_idle_ms"   how long a lease may lie unused (no call of it under way) before it is taken back: its link is
  *                       ended, admin.stats counts it              600000 (0: for ever)
  *     "hold"            true: submitting does not send, keep_poll() does (for hosts with a loop turn to end)  false
+ *     "gather"          true: while threads that keep_wait() woke have not released their tickets, submitting does not send:
+ *                       the last of them does, or the leader once none came back for 1 ms (for hosts whose threads run
+ *                       one at a time, and so would send one at a time)                                    false
  * Status: KEEP_OK, KEEP_INVALID (dsn, options), KEEP_NO_MEMORY. */
 KEEP_API keep_status keep_open(keep_store **out, const char *dsn, const char *options);
 
@@ -131,9 +135,9 @@ KEEP_API keep_status keep_op_status(const keep_store *store, keep_op op);
 
 /* The result of a finished ticket: a JSON value when its status is KEEP_OK, else a JSON error
  *   {"status":"INVALID","op":"state.save","message":"…","sqlstate":"22P02","detail":"…","retry":false}
- * (sqlstate and detail only when the server gave them; "reason" with KEEP_UNKNOWN: "link" or "deadline"; retry: the same
- * call may succeed later and repeating it does no harm). Ends in a NUL that size does not count. Borrowed until
- * keep_release(). {NULL, 0} while pending. */
+ * (sqlstate and detail only when the server gave them; "reason" with KEEP_UNKNOWN: "link" or "deadline", with
+ * KEEP_DEADLINE: "queue" past "queue_ms"; retry: the same call may succeed later and repeating it does no harm). Ends in
+ * a NUL that size does not count. Borrowed until keep_release(). {NULL, 0} while pending. */
 KEEP_API keep_text keep_op_result(const keep_store *store, keep_op op);
 
 /* Gives the ticket back with its result. A pending one is cancelled first. Released twice: no effect. */

@@ -350,9 +350,15 @@ static struct op *submit_take(keep_store *store, struct statement *statement, co
 static void submit_start(keep_store *store, struct op *op, int deadline_ms)
 {
     int limit_ms = deadline_ms ? deadline_ms : store->options.deadline_ms;
+    int queue_ms = store->options.queue_ms;
     op->sequence = ++store->sequence;
     op->submitted_us = keep_io.now_us();
     op->deadline_us = limit_ms > 0 ? op->submitted_us + (int64_t)limit_ms * 1000 : 0;
+    op->queue_bound = queue_ms > 0 && (limit_ms <= 0 || queue_ms < limit_ms);
+    if (op->queue_bound) {
+        op->answer_us = op->deadline_us;
+        op->deadline_us = op->submitted_us + (int64_t)queue_ms * 1000;
+    }
     op_deadline_set(store, op);
     step_arm(store, op->deadline_us);
     if (key_enter(store, op))
@@ -431,7 +437,7 @@ static keep_op submit_locked(keep_store *store, const char *name, const keep_tex
     } else {
         submit_start(store, op, deadline_ms);
         if (!store->options.hold)
-            pool_pump(store);
+            wait_pump(store);
     }
     return ticket;
 }

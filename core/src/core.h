@@ -46,6 +46,8 @@ enum {
     DIAL_FRESH_MS = 2000,         /* how long a resolved address serves further connections */
     DELAY_MIN_MS = 20,            /* before a call blocked by a foreign lock is tried again */
     CLOSE_SLICE_MS = 5,  /* keep_close() looks again: others may have served what it waits for */
+    GATHER_MS = 1,       /* a call is held for threads that are coming back for no longer */
+    GATHER_PAUSE = 32,   /* calls that are not held after some that were in vain */
     ABANDONED_MS = 5000, /* a batch nobody waits for holds its connection no longer */
 };
 
@@ -59,7 +61,9 @@ struct options {
     int batch;
     int64_t batch_bytes;
     int64_t argument_bytes;
+    int queue_ms;
     bool hold;
+    bool gather;
 };
 
 /* A growing run of bytes. Once an allocation fails it stays failed and empty; look at the end. */
@@ -132,6 +136,8 @@ struct op {
     uint64_t sequence; /* order of submission */
     int64_t submitted_us;
     int64_t deadline_us; /* 0: none */
+    int64_t answer_us;   /* `queue_bound`: the deadline once it was sent, 0: none */
+    bool queue_bound;    /* deadline_us is that of "queue_ms" */
     int64_t not_before_us;
     int heap_index; /* in store->deadlines; -1: not there */
 
@@ -139,6 +145,7 @@ struct op {
     struct buffer result;
     const char *fixed_result; /* instead of `result`: a constant */
     struct waiter *waiter;
+    bool returning; /* its thread was woken and has not released it yet */
 };
 
 struct lane {
@@ -251,6 +258,10 @@ struct keep_store {
     struct buffer encode;
     struct waiter *waiters;
     bool leading;
+    int returning;    /* calls that are */
+    bool gathering;   /* the leader sends what is held after GATHER_MS */
+    bool held;        /* something was kept back for threads that are returning */
+    int gather_pause; /* calls left that are not */
     /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll(). */
     bool watched;
     bool polling; /* inside keep_poll() */
@@ -388,6 +399,8 @@ void step_arm(keep_store *store, int64_t at_us); /* the timer goes off no later 
 
 /* ---- wait.c */
 void wait_finished(keep_store *store, struct op *op); /* wakes who waits for it */
+void wait_released(keep_store *store, struct op *op);
+void wait_pump(keep_store *store); /* sends what waits, unless it is worth holding */
 keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms);
 void wait_interrupt(keep_store *store, struct op *op); /* NULL: everybody */
 

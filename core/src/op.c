@@ -219,11 +219,27 @@ static void op_deadline_clear(keep_store *store, struct op *op)
         heap_down(store, index, last);
 }
 
+/* Ends a call that no connection was free for. What waits for a server, for a foreign lock or for an earlier call of its
+ * key has only the other deadline. */
+static void op_expire_queue(keep_store *store, struct op *op)
+{
+    if (op->state == OP_QUEUED && op->not_before_us == 0 && store->down_us == 0) {
+        op_finish_error(store, op, KEEP_DEADLINE, "no connection was free in time", NULL, "queue");
+        return;
+    }
+    op_deadline_clear(store, op);
+    op->queue_bound = false;
+    op->deadline_us = op->answer_us;
+    op_deadline_set(store, op);
+}
+
 void op_expire(keep_store *store, int64_t now_us)
 {
     while (store->deadline_count > 0 && store->deadlines[0]->deadline_us <= now_us) {
         struct op *op = store->deadlines[0];
-        if (op->conn && op->statement->spec->writes && batch_under_way(op))
+        if (op->queue_bound)
+            op_expire_queue(store, op);
+        else if (op->conn && op->statement->spec->writes && batch_under_way(op))
             op_finish_error(
                 store, op, KEEP_UNKNOWN,
                 "the deadline passed while the server was at work; the write may still take effect",
@@ -367,6 +383,7 @@ void op_requeue(keep_store *store, struct op *op)
 
 void op_release(keep_store *store, struct op *op)
 {
+    wait_released(store, op);
     if (op->conn) {
         if (op->state == OP_SENT) {
             op_deadline_clear(store, op);

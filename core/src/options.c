@@ -25,6 +25,7 @@ static const struct number_option NUMBERS[] = {
     OPTION(deadline_ms, false, 0, INT32_MAX, 30000),
     OPTION(connect_ms, false, 1, INT32_MAX, 0),
     OPTION(lock_ms, false, 0, INT32_MAX, 200),
+    OPTION(queue_ms, false, 0, INT32_MAX, 0),
     OPTION(queue, false, 1, 1 << 24, 16384),
     OPTION(queue_bytes, true, 1, INT64_C(1) << 40, INT64_C(256) << 20),
     OPTION(batch, false, 1, 1 << 16, 256),
@@ -74,6 +75,11 @@ static keep_status option_read(keep_store *store, const cJSON *item, char **erro
         store->options.hold = cJSON_IsTrue(item);
         return cJSON_IsBool(item) ? KEEP_OK
                                   : refuse(error, "option \"hold\" is neither true nor false");
+    }
+    if (strcmp(item->string, "gather") == 0) {
+        store->options.gather = cJSON_IsTrue(item);
+        return cJSON_IsBool(item) ? KEEP_OK
+                                  : refuse(error, "option \"gather\" is neither true nor false");
     }
     for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++) {
         const struct number_option *option = &NUMBERS[i];

@@ -52,7 +52,7 @@ void step(keep_store *store, int timeout_ms)
     }
     if (timers)
         step_timers(store);
-    pool_pump(store);
+    wait_pump(store);
     if (timers || store->timer_us == 0)
         step_arm_next(store);
 }

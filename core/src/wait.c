@@ -40,9 +40,46 @@ static void waiter_remove(keep_store *store, struct waiter *waiter)
 
 void wait_finished(keep_store *store, struct op *op)
 {
-    (void)store;
-    if (op->waiter)
-        pthread_cond_signal(&op->waiter->wake);
+    if (!op->waiter)
+        return;
+    op->returning = true;
+    store->returning++;
+    pthread_cond_signal(&op->waiter->wake);
+}
+
+/* ---- gathering
+ *
+ * Threads of a host with a lock of its own (Ruby's, Python's) come back from a batch one after the other, and the first of
+ * them would send its next call alone. So calls are held while others are on their way back, until the last of them
+ * submits. Whoever does not submit again must not keep the others waiting: the leader sends after GATHER_MS, and where that
+ * was in vain, the next calls are not held. A held call is never stuck, as there is a leader with a bound, or the last
+ * thread on its way back sends. */
+
+static bool wait_holds(const keep_store *store)
+{
+    return store->options.gather && store->returning > 0 && store->gather_pause == 0 &&
+           (!store->leading || store->gathering);
+}
+
+void wait_pump(keep_store *store)
+{
+    if (wait_holds(store)) {
+        store->held = true;
+        return;
+    }
+    if (store->gather_pause > 0)
+        store->gather_pause--;
+    store->held = false;
+    pool_pump(store);
+}
+
+void wait_released(keep_store *store, struct op *op)
+{
+    if (!op->returning)
+        return;
+    op->returning = false;
+    if (--store->returning == 0 && store->held && !store->leading)
+        wait_pump(store);
 }
 
 void wait_interrupt(keep_store *store, struct op *op)
@@ -75,9 +112,20 @@ static bool wait_step(keep_store *store, int timeout_ms)
 
 static void wait_lead(keep_store *store, struct waiter *waiter, int64_t wait_us)
 {
+    int64_t begun_us = keep_io.now_us();
+    int returning = store->returning;
+    store->gathering = wait_holds(store);
     store->leading = true;
+    if (store->gathering && (wait_us < 0 || wait_us > GATHER_MS * 1000))
+        wait_us = GATHER_MS * 1000;
     bool host_called = wait_step(store, wait_us < 0 ? -1 : (int)((wait_us + 999) / 1000));
     store->leading = false;
+    if (store->gathering && store->held && store->returning >= returning &&
+        keep_io.now_us() - begun_us >= GATHER_MS * 1000)
+        store->gather_pause = GATHER_PAUSE;
+    store->gathering = false;
+    if (store->held)
+        wait_pump(store);
     if (host_called)
         wait_sleep(store, waiter, 1000);
 }
@@ -118,7 +166,7 @@ keep_status wait_ticket(keep_store *store, keep_op ticket, int timeout_ms)
         op_set_state(store, op, OP_TAKEN);
     if (op->state == OP_TAKEN)
         return op->status;
-    pool_pump(store); /* what "hold" kept back has to leave before anybody sleeps */
+    wait_pump(store); /* what "hold" kept back has to leave before anybody sleeps */
     if (timeout_ms == 0)
         wait_step(store, 0);
     op = op_find(store, ticket);

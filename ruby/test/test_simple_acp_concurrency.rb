@@ -50,6 +50,26 @@ class TestSimpleAcpConcurrency < Minitest::Test
     assert_operator counts.max, :<=, 3 * counts.min
   end
 
+  # The one connection is busy with a call that waits for a lock; it goes on to its end, the other one is not sent.
+  def test_a_connection_is_waited_for_as_long_as_the_pool_timeout_says
+    settings = StateKeep::SimpleAcp::Settings
+    assert_equal [5, 0.5], [settings.pool_timeout(url: url), settings.pool_timeout(url: url(pool_timeout: "0.5"))]
+    short = { max_connections: 1, pool_timeout: 0.05 }
+    [open(url: url(**short)), open(db: handle(**short))].each do |stored|
+      stored.save_run(a_run(run_id: "locked"))
+      saving = nil
+      @db.transaction do
+        @db.run("lock table #{@schema}.acp_runs")
+        saving = Thread.new { stored.save_run(a_run(run_id: "locked", status: "late")) }
+        error = assert_raises(Sequel::PoolTimeout) { 100.times { stored.get_session("s") } }
+        assert_instance_of StateKeep::Deadline, error.wrapped_exception
+        sleep 0.1
+      end
+      saving.value
+      assert_equal "late", stored.get_run("locked").status
+    end
+  end
+
   def test_fibers_of_200_rounds_under_async
     done = 0
     Async do |task|

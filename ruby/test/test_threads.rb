@@ -22,6 +22,29 @@ class TestThreads < Minitest::Test
     assert_equal 64, store.state.list(agent_id: agent).size
   end
 
+  # They get the interpreter's lock one after the other; what they ask for next leaves together all the same.
+  def test_threads_that_are_answered_together_ask_together
+    sizes = Array.new(3) do
+      before = store.admin.stats["batches"]
+      Array.new(16) { Thread.new { 100.times { store.state.load(agent_id: agent, session_id: "s") } } }.each(&:join)
+      after = store.admin.stats["batches"]
+      (after["calls"] - before["calls"]).fdiv(after["count"] - before["count"])
+    end
+    assert_operator sizes.max, :>=, 4
+  end
+
+  # The ones that never ask again must not keep the others waiting.
+  def test_threads_that_do_not_come_back_are_not_waited_for
+    4.times do
+      Array.new(8) do |number|
+        Thread.new do
+          (number.zero? ? 200 : 1).times { store.admin.ping }
+          Process.clock_gettime(Process::CLOCK_MONOTONIC)
+        end
+      end.map(&:value).minmax.then { |first, last| assert_operator last - first, :<, 2 }
+    end
+  end
+
   def test_killed_thread_leaves_its_call
     with_silent_store do |silent|
       thread = Thread.new { silent.admin.ping }

@@ -11,7 +11,7 @@ module StateKeep
     attr_reader :sqlstate
     # @return [String, nil] the server's detail line, when it gave one
     attr_reader :detail
-    # @return [String, nil] with Unknown: "link" or "deadline"
+    # @return [String, nil] with Unknown: "link" or "deadline"; with Deadline: "queue" past the option queue_ms
     attr_reader :reason
 
     def initialize(message = nil, op: nil, sqlstate: nil, detail: nil, reason: nil, retry_safe: false)

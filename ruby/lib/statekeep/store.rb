@@ -25,13 +25,13 @@ module StateKeep
     #   $DATABASE_URL, then "embedded:"
     # @param decimal_class [Class, nil] what results hold instead of Float for numbers with a fraction: BigDecimal keeps
     #   every digit
-    # @param options [Hash] the engine's options: connections:, tables:, deadline_ms:, connect_ms:, lock_ms:, queue:,
+    # @param options [Hash] the engine's options: connections:, tables:, deadline_ms:, queue_ms:, connect_ms:, lock_ms:,
     #   queue_bytes:, batch:, batch_bytes:, argument_bytes:
     # @raise [Invalid] for a DSN or an option that is wrong
     def initialize(dsn = nil, decimal_class: nil, **options)
       raise Invalid, "option hold is for hosts of the C interface" if options.key?(:hold)
 
-      @handle = Core.open(dsn, options.empty? ? nil : JSON.generate(options))
+      @handle = Core.open(dsn, JSON.generate({ gather: true, **options }))
       failure = Core.error(@handle)
       raise Error.from_json(failure) if failure
 

@@ -52,6 +52,7 @@ module StateKeep
         return BY_SQLSTATE.fetch(BY_SQLSTATE.keys.find { |start| state.start_with?(start) }, :DatabaseError) if state
 
         case error
+        when Deadline then error.reason == "queue" ? :PoolTimeout : :DatabaseError
         when Unavailable then :DatabaseConnectionError
         when Unknown then error.reason == "link" ? :DatabaseDisconnectError : :DatabaseError
         else :DatabaseError

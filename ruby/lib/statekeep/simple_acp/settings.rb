@@ -5,6 +5,8 @@ module StateKeep
     # Where the database is, for the engine: from a storage's options or from the settings of a caller's Sequel handle.
     module Settings
       URL = "postgres://localhost/acp"
+      # Sequel's, in seconds.
+      POOL_TIMEOUT = 5
       PARTS = %i[host port database user password].freeze
       # Options of a handle that are for the engine too, and its names for them.
       WORDS = { host: "host", port: "port", database: "dbname", user: "user", username: "user", password: "password",
@@ -31,6 +33,12 @@ module StateKeep
       # @return [String] the URL that Sequel would connect to
       def url(options)
         options[:url] || ENV.fetch("DATABASE_URL", URL)
+      end
+
+      # @return [Float] seconds that a call may wait for a connection
+      def pool_timeout(options)
+        given = options[:db] ? options[:db].opts[:pool_timeout] : url(options)[/[?&]pool_timeout=([^&#]+)/, 1]
+        Float(given || POOL_TIMEOUT)
       end
 
       # @return [Hash] the options that override parts of the URL

@@ -28,6 +28,7 @@ module SimpleAcp
         @clock = StateKeep::SimpleAcp::Clock.new { @handle.database }
         @db = @handle.shown
         @dsn = StateKeep::SimpleAcp::Settings.dsn(options)
+        @queue_ms = (StateKeep::SimpleAcp::Settings.pool_timeout(options) * 1000).ceil.clamp(1, 2**31 - 1)
         prepare
       end
 
@@ -172,7 +173,7 @@ module SimpleAcp
         @lock.synchronize do
           @store = nil unless @process == Process.pid
           @process = Process.pid
-          @store ||= StateKeep::SimpleAcp::Failures.translated { StateKeep.open(@dsn) }
+          @store ||= StateKeep::SimpleAcp::Failures.translated { StateKeep.open(@dsn, queue_ms: @queue_ms) }
         end
       end
 
