@@ -9,7 +9,7 @@ PACKAGES=(
     build-essential cmake ninja-build pkg-config git libpq-dev libcjson-dev swig clang-format valgrind
     postgresql-15 pgbouncer
     python3 python3-dev python3-venv
-    ruby ruby-dev rake-compiler ruby-minitest ruby-async ruby-sequel ruby-pg
+    ruby ruby-dev rake-compiler ruby-minitest ruby-async ruby-sequel ruby-pg ruby-sequel-pg
 )
 missing=()
 

@@ -2,11 +2,12 @@
 
 # Compares the drop-in for SimpleAcp::Storage::PostgreSQL with Sequel doing the peer's statements, in one run on one server.
 #
-#   bench.rb URL [--rounds 5] [--seconds 1] [--callers 1,16,64] [--connections 10] [--only get_run,…] [--fibers]
+#   bench.rb URL [--rounds 5] [--seconds 1] [--callers 1,16,64] [--connections 10] [--only get_run,…] [--fibers] [--plain]
 #
 # Both sides use the same models, each its own schema with the same tables and rows; a round runs both in turn, who goes
 # first alternates, and the ratio of a round is one figure. With --fibers callers are fibers under Async instead of
 # threads, and Sequel gets its extension for them, without which it fails. --connections is Sequel's; ours has its default.
+# Sequel reads rows with its C accelerator sequel_pg where that is installed, or with --plain without.
 # Prints JSON in the form of the other benches. A missed floor is reported, not an error.
 require "json"
 require "optparse"
@@ -138,12 +139,15 @@ OptionParser.new do |parser|
   parser.on("--connections N", Integer)
   parser.on("--only LIST", Array)
   parser.on("--fibers")
+  parser.on("--plain")
 end.parse!(into: options)
 abort "usage: bench.rb URL" if ARGV.size != 1
 if options[:fibers]
   require "async"
   Sequel.extension :fiber_concurrency
 end
+
+$LOADED_FEATURES << "sequel_pg.rb" if options[:plain] # what is loaded already is not looked for
 
 url = ARGV.first
 schema_url = ->(name) { "#{url}#{url.include?("?") ? "&" : "?"}search_path=bench_#{name}" }
@@ -156,7 +160,7 @@ begin
   rows = options[:only].product(options[:callers]).map do |workload, callers|
     compare(sides, admin, workload, callers, options)
   end
-  machine = { ruby: RUBY_VERSION, sequel: Sequel.version, sequel_pg: $LOADED_FEATURES.grep(/sequel_pg/).any?,
+  machine = { ruby: RUBY_VERSION, sequel: Sequel.version, sequel_pg: Sequel::Postgres.respond_to?(:supports_streaming?),
               pg: PG::VERSION, server: admin.get(Sequel.lit("current_setting('server_version')")),
               fsync: admin.get(Sequel.lit("current_setting('fsync')")), fibers: options[:fibers],
               rounds: options[:rounds], seconds: options[:seconds] }
