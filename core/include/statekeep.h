@@ -116,7 +116,8 @@ KEEP_API keep_op keep_submit(keep_store *store, const char *name, const keep_tex
                              int deadline_ms);
 
 /* Lets go of a pending call: it finishes as KEEP_CANCELLED at once. Not yet sent, it never happens; sent, it runs on
- * and its answer is dropped. Nothing is cancelled at the server, no connection is lost. Finished: no effect. */
+ * and its answer is dropped. Nothing is cancelled at the server, no connection is lost (but see keep_query()). Finished: no
+ * effect. */
 KEEP_API void keep_cancel(keep_store *store, keep_op op);
 
 /* The descriptor to wait on for readability, then call keep_poll() and drain keep_next(). The same for the life of the
@@ -158,7 +159,12 @@ KEEP_API void keep_interrupt(keep_store *store, keep_op op);
  * settings that suit only operations. A single statement needs no lease: it travels alone, in one round trip, and is its
  * own transaction; where it may have changed the session's state a reset follows it without being waited for. What needs
  * one session for several statements (transactions, cursors, COPY, LISTEN) takes a lease. At most "connections" - 1
- * leases are out at a time, so that operations never wait for them; takers wait in order. */
+ * of them are in use at a time, so that operations never wait for them (where "connections" is 1, one beyond); takers and
+ * single statements wait in order. Behind a pooler that gives sessions by the transaction, only single statements and
+ * transactions mean what they say.
+ * Errors name lease.take, sql.query, sql.copy_in, sql.copy_out or sql.notification as their "op". These, and those of
+ * operations, also carry "hint", "schema", "table", "column", "constraint" and the number "position" where the server gave
+ * them. */
 
 /* A connection of the caller's own, until keep_lease_return(). 0 is never a lease. */
 typedef uint64_t keep_lease;
@@ -184,11 +190,14 @@ KEEP_API void keep_lease_return(keep_store *store, keep_lease lease);
  * with columns, types and rows only where the statement returns rows; count: rows returned or changed, null where the
  * command has none. Integers, booleans and finite floats are JSON values, everything else is the server's text form.
  * Of several statements it is the first one's, with the others' in "more":[…]. After "copy … from stdin" it is
- * {"copy":"in"}, after "copy … to stdout" {"copy":"out"}: both on a lease only.
+ * {"copy":"in"}, after "copy … to stdout" {"copy":"out"}: both on a lease only; a statement that comes before such a COPY
+ * has ended breaks it off.
  * Status: INVALID with the sqlstate for what the server refuses (an open transaction is then failed, as in psql); CONFLICT
- * for unique and exclusion violations, serialization failures and deadlocks; UNKNOWN when the link broke after sending; it
- * is never sent twice. A call on a lease that ends by its deadline or by keep_cancel() is cancelled at the server as
- * well; the lease stays usable. INVALID without sqlstate for a lease that is not out. */
+ * for unique and exclusion violations, serialization failures and deadlocks; UNAVAILABLE when the server cannot serve now, or
+ * when the link broke and nothing can have been committed (also inside an open transaction, which is lost then); UNKNOWN
+ * when the link broke after sending; what has left whole is never sent twice. A call that ends by its deadline or by
+ * keep_cancel() is stopped at the server as well, and a lease stays usable; past its deadline a call waits up to 250 ms for
+ * the server's word on it, and is UNKNOWN only without that. INVALID without sqlstate for a lease that is not out. */
 KEEP_API keep_op keep_query(keep_store *store, keep_lease lease, keep_text sql, const keep_param *params, int count,
                             int deadline_ms);
 
@@ -198,10 +207,12 @@ KEEP_API keep_op keep_query(keep_store *store, keep_lease lease, keep_text sql, 
 KEEP_API keep_op keep_copy_in(keep_store *store, keep_lease lease, keep_text data, const char *failure, int deadline_ms);
 
 /* Asks for the next bytes of a "copy … to stdout": the ticket's result is bytes (not JSON), whole rows of at least one and
- * at most about 1 MiB; after the last of them size 0 with data != NULL. What is not asked for stays at the server. */
+ * at most about 1 MiB (or one longer row); after the last of them size 0 with data != NULL. What is not asked for stays at the server. */
 KEEP_API keep_op keep_copy_out(keep_store *store, keep_lease lease, int deadline_ms);
 
-/* Waits for the next notification on a lease that ran "listen …": {"channel":"…","payload":"…","pid":123}. */
+/* Waits for the next notification on a lease that ran "listen …": {"channel":"…","payload":"…","pid":123}. Other calls on the
+ * lease go on meanwhile. What arrives while nobody waits is kept in order, up to 1 MiB; what is dropped beyond that
+ * admin.stats counts. */
 KEEP_API keep_op keep_notification(keep_store *store, keep_lease lease, int deadline_ms);
 
 /* "OK", "ABSENT", …; never NULL. Static. */

@@ -91,12 +91,14 @@ static bool store_allocate(keep_store *store)
 static bool store_allocate_conns(keep_store *store)
 {
     size_t items = (size_t)store->options.batch;
-    store->conns = keep_alloc(NULL, (size_t)store->options.connections * sizeof *store->conns);
+    /* A lease must never keep operations waiting, so one connection alone is not enough for both. */
+    store->conn_count = store->options.connections + (store->options.connections == 1);
+    store->conns = keep_alloc(NULL, (size_t)store->conn_count * sizeof *store->conns);
     if (!store->conns)
         return false;
-    for (int i = 0; i < store->options.connections; i++)
+    for (int i = 0; i < store->conn_count; i++)
         store->conns[i] = (struct conn){.store = store, .index = (uint32_t)i, .fd = -1};
-    for (int i = 0; i < store->options.connections; i++) {
+    for (int i = 0; i < store->conn_count; i++) {
         struct conn *conn = &store->conns[i];
         conn->prepared =
             keep_alloc(NULL, (size_t)catalog_count() * FORM_COUNT * sizeof *conn->prepared);
@@ -198,6 +200,10 @@ static void close_sent(keep_store *store)
         struct op *op = store->slots[i];
         if (op->state != OP_SENT)
             continue;
+        if (op->kind != OP_CALL) {
+            sql_close(store, op);
+            continue;
+        }
         bool doubt = op->statement->spec->writes && batch_under_way(op);
         op_finish_error(store, op, doubt ? KEEP_UNKNOWN : KEEP_CLOSED,
                         "the store was closed before an answer", NULL, doubt ? "link" : NULL);
@@ -227,7 +233,7 @@ keep_status keep_close(keep_store *store, int drain_ms)
         close_sent(store);
         if (store->watched && store->done.count > 0)
             keep_io.watch_wake(store->watch); /* a step above may have taken the host's wake-up */
-        for (int i = 0; i < store->options.connections; i++)
+        for (int i = 0; i < store->conn_count; i++)
             conn_end(&store->conns[i]);
         store->state = STORE_CLOSED;
         dial_close(store->dial);
@@ -240,8 +246,9 @@ keep_status keep_close(keep_store *store, int drain_ms)
 
 static void store_free_conns(keep_store *store)
 {
-    for (int i = 0; store->conns && i < store->options.connections; i++) {
+    for (int i = 0; store->conns && i < store->conn_count; i++) {
         struct conn *conn = &store->conns[i];
+        plans_free(&conn->session.plans);
         keep_alloc(conn->prepared, 0);
         keep_alloc(conn->batch.items, 0);
         keep_alloc(conn->batch.sent, 0);
@@ -279,7 +286,7 @@ static void store_abandon(keep_store *store)
 {
     if (pthread_mutex_trylock(&store->lock) != 0)
         return;
-    for (int i = 0; store->conns && i < store->options.connections; i++)
+    for (int i = 0; store->conns && i < store->conn_count; i++)
         conn_abandon(&store->conns[i]);
     if (store->dial)
         dial_close(store->dial);
@@ -315,28 +322,10 @@ static struct op *submit_take(keep_store *store, struct statement *statement, co
     size_t bytes = (size_t)count * sizeof *args, room = bytes;
     for (int i = 0; i < count; i++)
         bytes += args[i].data ? args[i].size : 0;
-    *why = KEEP_FULL;
-    if (store->held_count >= (size_t)store->options.queue ||
-        (store->held_count > 0 &&
-         (int64_t)(store->held_bytes + bytes) > store->options.queue_bytes))
-        return NULL;
-    *why = KEEP_NO_MEMORY;
-    struct op *op = op_take(store);
+    struct op *op = op_reserve(store, bytes, why);
     if (!op)
         return NULL;
     op->statement = statement;
-    if (bytes > op->arena_capacity) {
-        char *arena = keep_alloc(op->arena, bytes);
-        if (!arena) {
-            op_free(store, op);
-            return NULL;
-        }
-        op->arena = arena;
-        op->arena_capacity = bytes;
-    }
-    op->args = (keep_text *)(void *)op->arena;
-    op->arena_size = bytes;
-    store->held_bytes += bytes;
     for (int i = 0; i < count; i++) {
         size_t size = args[i].data ? args[i].size : 0;
         op->args[i] = (keep_text){args[i].data ? op->arena + room : NULL, size};
@@ -453,6 +442,84 @@ keep_op keep_submit(keep_store *store, const char *name, const keep_text *args, 
     return ticket;
 }
 
+/* ---- SQL of the caller's own */
+
+/* Locks for a call of that kind, or says as a shared ticket why there can be none. */
+static keep_op sql_enter(keep_store *store)
+{
+    if (forked(store))
+        return shared_ticket(KEEP_FORKED);
+    lock(store);
+    store->stats.submitted++;
+    if (store->state != STORE_CLOSING && store->state != STORE_CLOSED)
+        return 0;
+    unlock(store);
+    return shared_ticket(KEEP_CLOSED);
+}
+
+static keep_op sql_leave(keep_store *store, keep_op ticket, keep_status why)
+{
+    if (!ticket) {
+        store->stats.finished[why]++;
+        ticket = shared_ticket(why);
+    }
+    unlock(store);
+    return ticket;
+}
+
+static keep_op sql_call(keep_store *store, enum op_kind kind, keep_lease lease, keep_text data,
+                        const char *failure, int deadline_ms)
+{
+    keep_status why;
+    keep_op ticket = sql_enter(store);
+    if (ticket)
+        return ticket;
+    ticket = sql_submit(store, kind, lease, data, failure, deadline_ms, &why);
+    return sql_leave(store, ticket, why);
+}
+
+keep_op keep_lease_take(keep_store *store, int deadline_ms)
+{
+    return sql_call(store, OP_TAKE, 0, (keep_text){NULL, 0}, NULL, deadline_ms);
+}
+
+void keep_lease_return(keep_store *store, keep_lease lease)
+{
+    if (forked(store))
+        return;
+    lock(store);
+    if (store->state == STORE_OPEN)
+        lease_return(store, lease);
+    unlock(store);
+}
+
+keep_op keep_query(keep_store *store, keep_lease lease, keep_text sql, const keep_param *params,
+                   int count, int deadline_ms)
+{
+    keep_status why;
+    keep_op ticket = sql_enter(store);
+    if (ticket)
+        return ticket;
+    ticket = sql_submit_query(store, lease, sql, params, count, deadline_ms, &why);
+    return sql_leave(store, ticket, why);
+}
+
+keep_op keep_copy_in(keep_store *store, keep_lease lease, keep_text data, const char *failure,
+                     int deadline_ms)
+{
+    return sql_call(store, OP_COPY_IN, lease, data, failure, deadline_ms);
+}
+
+keep_op keep_copy_out(keep_store *store, keep_lease lease, int deadline_ms)
+{
+    return sql_call(store, OP_COPY_OUT, lease, (keep_text){NULL, 0}, NULL, deadline_ms);
+}
+
+keep_op keep_notification(keep_store *store, keep_lease lease, int deadline_ms)
+{
+    return sql_call(store, OP_NOTIFICATION, lease, (keep_text){NULL, 0}, NULL, deadline_ms);
+}
+
 void keep_cancel(keep_store *store, keep_op ticket)
 {
     if (forked(store))
@@ -529,10 +596,12 @@ keep_text keep_op_result(const keep_store *store, keep_op ticket)
         return shared_result(shared);
     keep_text result = {NULL, 0};
     keep_store *locked = lock(store);
-    const struct op *op = op_find(store, ticket);
-    if (op && (op->state == OP_DONE || op->state == OP_TAKEN))
+    struct op *op = op_find(store, ticket);
+    if (op && (op->state == OP_DONE || op->state == OP_TAKEN)) {
+        op->unread = 0;
         result = op->fixed_result ? (keep_text){op->fixed_result, strlen(op->fixed_result)}
                                   : (keep_text){op->result.data, op->result.size};
+    }
     unlock(locked);
     return result;
 }

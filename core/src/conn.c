@@ -25,15 +25,26 @@ static void conn_watch(struct conn *conn, int fd, unsigned interest)
     conn->interest = fd < 0 ? 0 : interest;
 }
 
-static void conn_set_state(struct conn *conn, enum conn_state state)
+/* The rows of a COPY that nobody asks for stay at the server, and so the socket is not looked at. */
+static bool conn_looks_away(const struct conn *conn)
 {
+    return conn->role == ROLE_SQL && conn->session.phase == SESSION_COPY_OUT && !conn->session.op;
+}
+
+void conn_set_state(struct conn *conn, enum conn_state state)
+{
+    if (state == CONN_IDLE && conn->state != CONN_IDLE)
+        conn->idle_us = keep_io.now_us();
     conn->state = state;
-    if (state == CONN_IDLE)
-        conn_watch(conn, conn->fd, WATCH_READ);
-    else if (state == CONN_BUSY)
-        conn_watch(conn, conn->fd, conn->flushed ? WATCH_READ : WATCH_READ | WATCH_WRITE);
-    else if (state == CONN_DOWN)
+    if (state == CONN_CONNECTING)
+        return; /* PQconnectPoll() says */
+    if (state == CONN_DOWN || (state == CONN_BUSY && conn_looks_away(conn))) {
         conn_watch(conn, -1, 0);
+        return;
+    }
+    int fd = conn->fd >= 0 ? conn->fd : keep_io.PQsocket(conn->link);
+    bool writes = state == CONN_BUSY && !conn->flushed;
+    conn_watch(conn, fd, writes ? WATCH_READ | WATCH_WRITE : WATCH_READ);
 }
 
 /* The server's notices are not for the host's standard error; one that ends the link is for us. */
@@ -45,7 +56,7 @@ static void conn_notice(void *argument, const PGresult *notice)
         conn->ending = true;
 }
 
-static void conn_clear_results(struct conn *conn)
+void conn_clear_results(struct conn *conn)
 {
     keep_io.PQclear(conn->rows);
     keep_io.PQclear(conn->failure);
@@ -56,6 +67,7 @@ static void conn_clear_results(struct conn *conn)
 static void conn_close(struct conn *conn)
 {
     conn_set_state(conn, CONN_DOWN);
+    session_clear(conn);
     if (conn->link)
         keep_io.PQfinish(conn->link);
     conn->link = NULL;
@@ -71,14 +83,22 @@ void conn_lost(struct conn *conn, const char *why, bool certainly_not)
     for (size_t end = strlen(message); end > 0 && message[end - 1] == '\n'; end--)
         message[end - 1] = '\0';
     store->stats.lost++;
-    batch_lost(conn, certainly_not, message);
+    if (conn->role == ROLE_SQL)
+        session_lost(conn, certainly_not, message);
+    else
+        batch_lost(conn, certainly_not, message);
     conn_close(conn);
-    pool_lost(store);
+    pool_lost(store, conn->role);
 }
 
 void conn_end(struct conn *conn)
 {
     batch_lost(conn, false, "the store was closed");
+    conn_close(conn);
+}
+
+void conn_retire(struct conn *conn)
+{
     conn_close(conn);
 }
 
@@ -91,6 +111,7 @@ void conn_abandon(struct conn *conn)
     if (fd >= 0)
         keep_io.socket_blind(fd);
     keep_io.PQfinish(conn->link);
+    notes_free(&conn->session);
     conn_clear_results(conn);
     conn->link = NULL;
 }
@@ -105,9 +126,11 @@ static void conn_connect_failed(struct conn *conn, const char *message)
     pool_connect_failed(conn->store, copy);
 }
 
-/* The lock wait is bounded, and the plans are fixed, from start-up, where the server or pooler takes settings there. */
-static PGconn *conn_start(const keep_store *store)
+/* For operations the lock wait is bounded, and the plans are fixed, from start-up, where the server or pooler takes
+ * settings there. Callers' own SQL gets a session as anybody else's. */
+static PGconn *conn_start(const keep_store *store, enum conn_role role)
 {
+    bool settled = role == ROLE_CALLS && !store->plain_startup;
     enum { EXTRA = 2 };
     int count = 0;
     const char *const *keys = dial_keys(store->dial), *const *values = dial_values(store->dial);
@@ -127,7 +150,7 @@ static PGconn *conn_start(const keep_store *store)
         all_keys[used] = keys[i];
         all_values[used++] = values[i];
     }
-    if (store->options.lock_ms > 0 && !store->plain_startup) {
+    if (store->options.lock_ms > 0 && settled) {
         char setting[48];
         snprintf(setting, sizeof setting, " -c lock_timeout=%d", store->options.lock_ms);
         buffer_text(&settings, setting);
@@ -135,7 +158,7 @@ static PGconn *conn_start(const keep_store *store)
     /* The statements have one good plan, by index. Left to itself the server would plan each small batch anew, because
      * it takes an unknown array for ten rows; and a plan kept from when a table was small would read all of it when it
      * is large. */
-    if (!store->plain_startup)
+    if (settled)
         buffer_text(&settings,
                     " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
     if (settings.size > 0) {
@@ -149,11 +172,12 @@ static PGconn *conn_start(const keep_store *store)
     return link;
 }
 
-bool conn_open(struct conn *conn)
+bool conn_open(struct conn *conn, enum conn_role role)
 {
     keep_store *store = conn->store;
     assert(conn->state == CONN_DOWN && !conn->link);
-    conn->link = conn_start(store);
+    conn->role = role;
+    conn->link = conn_start(store, role);
     if (!conn->link || keep_io.PQstatus(conn->link) == CONNECTION_BAD) {
         conn_connect_failed(conn, conn->link ? keep_io.PQerrorMessage(conn->link) : "no memory");
         return false;
@@ -192,14 +216,14 @@ static void conn_connecting(struct conn *conn)
         return;
     }
     if (keep_io.PQsetnonblocking(conn->link, 1) != 0 ||
-        keep_io.PQenterPipelineMode(conn->link) != 1) {
+        (conn->role == ROLE_CALLS && keep_io.PQenterPipelineMode(conn->link) != 1)) {
         conn_connect_failed(conn, keep_io.PQerrorMessage(conn->link));
         return;
     }
     conn_watch(conn, keep_io.PQsocket(conn->link), WATCH_READ);
     conn_set_state(conn, CONN_IDLE);
     conn->store->stats.opened++;
-    pool_connected(conn->store);
+    pool_connected(conn->store, conn->role);
 }
 
 /* ---- sending */
@@ -314,7 +338,7 @@ static void conn_range_over(struct conn *conn)
 
 /* The server's own word that it ends the session before it ran what we sent: then nothing of it was committed. Poolers
  * send the same SQLSTATE for other reasons, and an answered query may have been committed. */
-static bool conn_ended_before(const struct conn *conn)
+bool conn_ended_before(const struct conn *conn)
 {
     const char *function =
         conn->failure ? keep_io.PQresultErrorField(conn->failure, PG_DIAG_SOURCE_FUNCTION) : NULL;
@@ -323,7 +347,7 @@ static bool conn_ended_before(const struct conn *conn)
 
 /* Words that are not the server's are libpq's own (no memory for the rows, a broken message): what became of the query
  * is not known. */
-static bool ends_link(const PGresult *failure)
+bool conn_ends_link(const PGresult *failure)
 {
     const char *severity = keep_io.PQresultErrorField(failure, PG_DIAG_SEVERITY_NONLOCALIZED);
     return !severity || strcmp(severity, "ERROR") != 0;
@@ -354,7 +378,7 @@ static bool conn_take(struct conn *conn, PGresult *result)
         if (conn->failure)
             break;
         conn->failure = result;
-        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD || ends_link(result)) {
+        if (keep_io.PQstatus(conn->link) == CONNECTION_BAD || conn_ends_link(result)) {
             const char *why = keep_io.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
             conn_lost(conn, why ? why : keep_io.PQerrorMessage(conn->link),
                       conn_ended_before(conn));
@@ -388,7 +412,7 @@ static void conn_take_results(struct conn *conn)
 
 /* On TLS a record may leave bytes in the library's buffer that the socket does not announce again; two more reads take
  * what one record can leave. */
-static bool conn_consume(struct conn *conn)
+bool conn_consume(struct conn *conn)
 {
     int reads = keep_io.PQsslInUse(conn->link) ? 3 : 1;
     while (reads-- > 0)
@@ -417,6 +441,8 @@ static void conn_idle(struct conn *conn)
 {
     bool stands = conn_consume(conn);
     keep_io.PQisBusy(conn->link); /* has libpq read what arrived */
+    if (stands && conn->role == ROLE_SQL)
+        note_take(conn);
     if (stands && !conn->ending && keep_io.PQstatus(conn->link) == CONNECTION_OK)
         return;
     conn_lost(conn, "the server ended an idle connection", true);
@@ -443,7 +469,10 @@ void conn_event(struct conn *conn, unsigned ready)
             conn_idle(conn);
         break;
     case CONN_BUSY:
-        conn_busy(conn, ready);
+        if (conn->role == ROLE_SQL)
+            session_event(conn, ready);
+        else
+            conn_busy(conn, ready);
         break;
     case CONN_DOWN:
         break;

@@ -8,7 +8,12 @@
  *   conn    one link to the server and its states               conn.c
  *   pool    which connection does what next; opening, back-off  pool.c
  *   dial    what must block before a link can begin             dial.c
- *   result  rows as JSON                                        result.c
+ *   result  rows of operations as JSON                          result.c
+ *   session a link that runs callers' own SQL, and what is under way on it    session.c, copy.c
+ *   lease   a session in one caller's hands                     lease.c
+ *   plan    a prepared statement of a session, by its text      plan.c
+ *   note    a notification nobody has asked for yet             note.c
+ *   cancel  a request to the server to stop a statement         cancel.c
  *   wait    blocking callers: one leads, the others sleep       wait.c
  *
  * Everything below runs under store->lock; it is let go only in step() while waiting for events. */
@@ -45,10 +50,21 @@ enum {
     BACKOFF_MAX_MS = 1000,        /* a server that comes back is found within this */
     DIAL_FRESH_MS = 2000,         /* how long a resolved address serves further connections */
     DELAY_MIN_MS = 20,            /* before a call blocked by a foreign lock is tried again */
-    CLOSE_SLICE_MS = 5,  /* keep_close() looks again: others may have served what it waits for */
-    GATHER_MS = 1,       /* a call is held for threads that are coming back for no longer */
-    GATHER_PAUSE = 32,   /* calls that are not held after some that were in vain */
-    ABANDONED_MS = 5000, /* a batch nobody waits for holds its connection no longer */
+    LIMIT_PARAMS = 65535,         /* of one statement, as in the protocol */
+    LIMIT_PLANS = 100,            /* texts a session remembers */
+    LIMIT_PLAN_TEXT =
+        16 * 1024, /* bytes; longer texts are not prepared (some proxies pin a session for them) */
+    LIMIT_NOTES = 1 << 20,    /* bytes of notifications a lease keeps until they are asked for */
+    LIMIT_COPY_OUT = 1 << 20, /* bytes of rows in one result, but for a single longer row */
+    LIMIT_ENDED = 64,   /* leases that ended by themselves, and whose holders are still told why */
+    ROLE_IDLE_MS = 100, /* a link unused for so long makes room for one of the other role */
+    CANCEL_GRACE_MS =
+        250, /* past its deadline a statement being stopped is waited for: its end tells what became of it */
+    CANCEL_AGAIN_MS = 200, /* a request to stop may have come before the statement did */
+    CLOSE_SLICE_MS = 5,    /* keep_close() looks again: others may have served what it waits for */
+    GATHER_MS = 1,         /* a call is held for threads that are coming back for no longer */
+    GATHER_PAUSE = 32,     /* calls that are not held after some that were in vain */
+    ABANDONED_MS = 5000,   /* a batch nobody waits for holds its connection no longer */
 };
 
 struct options {
@@ -62,6 +78,7 @@ struct options {
     int64_t batch_bytes;
     int64_t argument_bytes;
     int queue_ms;
+    int lease_idle_ms;
     bool hold;
     bool gather;
 };
@@ -110,8 +127,29 @@ enum op_state {
     OP_RELEASED, /* released while its batch is still under way */
 };
 
+/* What a call asks for; all but OP_CALL run on sessions. */
+enum op_kind {
+    OP_CALL, /* an operation of the catalogue */
+    OP_TAKE, /* a lease */
+    OP_QUERY,
+    OP_COPY_IN,
+    OP_COPY_OUT,
+    OP_NOTIFICATION,
+    OP_KIND_COUNT
+};
+
+/* The parameters of a caller's statement as libpq wants them, in the call's arena. */
+struct params {
+    int count;
+    const char **values;
+    int *sizes;
+    Oid *types;
+    int *formats;
+};
+
 struct op {
     enum op_state state;
+    enum op_kind kind;
     struct op *prev, *next; /* in the list its state names */
     uint32_t slot;
     uint32_t generation;
@@ -128,7 +166,14 @@ struct op {
     int attempts;      /* links that broke under it */
     bool in_doubt;     /* a write that a broken link may have committed, and that is sent again */
 
-    keep_text *args; /* in the arena */
+    struct conn
+        *via; /* of a lease's call: the lease's; else the session it was sent on; else NULL */
+    unsigned scanned;  /* of a query: what sql_scan() found */
+    bool overdue;      /* its deadline passed, and the server was asked to stop it */
+    keep_lease unread; /* of OP_TAKE: the lease that its result names, until that was read */
+    struct params params;
+
+    keep_text *args; /* in the arena; of sessions' calls each ends in a NUL */
     char *arena;
     size_t arena_capacity;
     size_t arena_size; /* bytes that count against the caps */
@@ -171,6 +216,13 @@ struct batch {
     int64_t abandoned_us; /* since when nobody waits for it; 0: somebody does */
 };
 
+/* What a link is for, from its first packet to its end. */
+enum conn_role {
+    ROLE_CALLS, /* operations of the catalogue: start-up settings of ours, no session state */
+    ROLE_SQL,   /* callers' own SQL */
+    ROLE_COUNT
+};
+
 enum conn_state {
     CONN_DOWN,       /* no link; may be opened after retry_us */
     CONN_CONNECTING, /* PQconnectPoll() is at work */
@@ -179,10 +231,66 @@ enum conn_state {
 };
 
 /* What a busy connection waits for, in the order it was sent. */
-enum conn_step { STEP_SETTING, STEP_PREPARE, STEP_QUERY, STEP_SYNC };
+enum conn_step { STEP_SETTING, STEP_PROBE, STEP_PREPARE, STEP_QUERY, STEP_SYNC };
+
+/* Where the protocol stands on a session. */
+enum session_phase {
+    SESSION_READY,    /* nothing under way */
+    SESSION_QUERY,    /* a statement was sent, or a COPY was ended; its results arrive */
+    SESSION_COPY_IN,  /* the server waits for rows */
+    SESSION_COPY_OUT, /* the server has rows; they are taken when asked for */
+    SESSION_DISCARD,  /* as COPY_OUT, but broken off: rows are thrown away */
+    SESSION_RESET,    /* what the last holder left is being undone */
+};
+
+struct plan {
+    uint64_t hash; /* of text and types; 0: free */
+    char *text;
+    size_t size;
+    Oid *types;
+    int count;
+    unsigned number; /* of its name; 0: seen once, not prepared */
+    uint64_t used;   /* larger is later */
+};
+
+struct plans {
+    struct plan *slots; /* LIMIT_PLANS of them; NULL until the first */
+    uint64_t clock;
+    unsigned numbers;              /* given out on this link */
+    unsigned dropped[LIMIT_PLANS]; /* prepared, and to be given up at the next reset */
+    int dropped_count;
+};
+
+struct note {
+    struct note *next;
+    size_t size;
+    char json[]; /* ends in a NUL */
+};
+
+struct session {
+    enum session_phase phase;
+    keep_lease lease;      /* who holds it; 0: nobody */
+    struct list queue;     /* OP_QUEUED: the lease's calls that wait for their turn */
+    struct list listeners; /* OP_QUEUED: calls that wait for a notification */
+    struct op *op;         /* whose turn it is; NULL: nobody's, or he let go */
+    struct note *notes, *last_note;
+    size_t notes_size;
+    struct cancel *cancel;   /* under way; NULL: none */
+    int64_t cancel_again_us; /* 0: not */
+    int64_t unused_us;       /* since when the lease lies unused */
+    int64_t abandoned_us;    /* since when nobody waits for what is under way; 0: somebody does */
+    unsigned left;           /* SCAN_* of what was run since the last reset */
+    bool in_transaction;     /* before the statement that is under way */
+    bool copied;             /* the last rows of a COPY were given, its end not yet */
+    bool piped;              /* in pipeline mode, for this statement only */
+    int results;             /* of the statement, written so far */
+    struct plan *plan;       /* that the statement was sent by; NULL: by its text */
+    struct plans plans;
+};
 
 struct conn {
     enum conn_state state;
+    enum conn_role role; /* of the link */
     keep_store *store;
     uint32_t index;
     PGconn *link;
@@ -191,6 +299,7 @@ struct conn {
     bool flushed;            /* BUSY: everything was handed to the system */
     bool ending;             /* the server announced the end of the link */
     int64_t give_up_us;      /* CONNECTING: when the attempt is over */
+    int64_t idle_us;         /* IDLE: since when */
     bool *prepared;          /* by statement index and form */
     const struct form *form; /* of the current range */
     enum conn_step steps[4];
@@ -201,6 +310,13 @@ struct conn {
     PGresult *rows;    /* of the query */
     PGresult *failure; /* the first error of the range */
     struct batch batch;
+    struct session session; /* ROLE_SQL */
+};
+
+/* A lease that ended without being returned. */
+struct ended {
+    keep_lease lease; /* 0: none */
+    bool reclaimed;   /* else its link was lost */
 };
 
 struct stats {
@@ -213,6 +329,8 @@ struct stats {
     uint64_t round_trips;
     uint64_t opened, lost, connect_failures;
     uint64_t bytes_sent;
+    uint64_t leases_taken, leases_reclaimed;
+    uint64_t statements, resets, cancels, notes_dropped;
 };
 
 enum store_state {
@@ -237,7 +355,11 @@ struct keep_store {
     struct list free, done, delayed;
     size_t held_bytes;
     size_t held_count;
-    size_t queued_count; /* OP_QUEUED, in all lanes */
+    size_t queued_count;   /* OP_QUEUED, in all lanes */
+    struct list sql_queue; /* OP_QUEUED: takers of leases, and statements without one */
+    keep_lease leases;     /* given out so far: the last one's number */
+    struct ended ended[LIMIT_ENDED];
+    int ended_at; /* the next to be overwritten */
     uint64_t sequence;
     struct op **deadlines; /* a binary heap */
     int deadline_count;
@@ -245,13 +367,17 @@ struct keep_store {
     struct lane *lanes;  /* by statement index */
 
     struct conn *conns;
+    int conn_count; /* the option "connections", and one more for sessions where that is 1 */
     struct dial *dial;
     int connect_backoff_ms;
-    int64_t retry_us;   /* no connecting before this */
-    int64_t down_us;    /* since when no link is up; 0: one is */
+    int64_t retry_us; /* no connecting before this */
+    int64_t down_us
+        [ROLE_COUNT];   /* since when no link of the role is up; 0: one is, or none was wanted */
     bool plain_startup; /* a pooler refused settings at start-up */
     bool real_vectors;  /* the server knows no type "vector" */
     bool unnamed;       /* prepared statements do not survive between transactions */
+    bool sql_unnamed;   /* the same, as sessions found it */
+    bool probed;        /* whether they do was looked at on a session */
     char connect_error[LIMIT_MESSAGE];
     char connect_sqlstate[6];
 
@@ -315,6 +441,8 @@ const char *args_refused(const struct statement_spec *spec, const struct options
 
 /* ---- op.c */
 struct op *op_take(keep_store *store);
+/* A slot with an arena of `bytes` within the caps, BLOCKED; NULL with the status why not. */
+struct op *op_reserve(keep_store *store, size_t bytes, keep_status *why);
 struct op *op_find(const keep_store *store, keep_op ticket);
 keep_op op_ticket(const struct op *op);
 void op_set_state(keep_store *store, struct op *op, enum op_state state);
@@ -333,8 +461,10 @@ bool op_live(const struct op *op); /* somebody still waits for the answer */
 void op_expire(keep_store *store, int64_t now_us);
 void op_wake_delayed(keep_store *store, int64_t now_us);
 void op_deadline_set(keep_store *store, struct op *op);
+void op_deadline_move(keep_store *store, struct op *op, int64_t at_us);
+/* `failure` (or NULL) gives what else the server said: detail, hint, position, constraint and where that is. */
 void error_json(struct buffer *out, keep_status status, const char *op, const char *message,
-                const char *sqlstate, const char *detail, const char *reason);
+                const char *sqlstate, const PGresult *failure, const char *reason);
 
 /* ---- key.c */
 bool key_enter(keep_store *store, struct op *op); /* whether it is the oldest of its key */
@@ -361,7 +491,7 @@ bool encode_range(struct conn *conn, const char *values[], int sizes[]);
 void result_deliver(struct conn *conn); /* gives the sent items of the current range their rows */
 
 /* ---- conn.c */
-bool conn_open(struct conn *conn);
+bool conn_open(struct conn *conn, enum conn_role role);
 void conn_event(struct conn *conn, unsigned ready);
 bool conn_alive(
     struct conn *conn);            /* IDLE: looks whether the link still stands; evicts it if not */
@@ -370,14 +500,104 @@ void conn_lost(struct conn *conn, const char *why, bool certainly_not);
 void conn_abandon(struct conn *conn); /* in a forked child */
 void conn_end(struct conn *conn);     /* at the store's end */
 void conn_give_up(struct conn *conn); /* CONNECTING: it took too long */
+void conn_retire(struct conn *conn);  /* ends a link that nobody needs */
+void conn_set_state(struct conn *conn, enum conn_state state);
+bool conn_consume(struct conn *conn);
+void conn_clear_results(struct conn *conn);
+bool conn_ended_before(const struct conn *conn);
+bool conn_ends_link(const PGresult *failure);
+
+/* ---- scan.c: what a caller's SQL may do to its session */
+enum {
+    SCAN_SEVERAL = 1, /* more than one statement */
+    SCAN_PLAN = 2,    /* one statement, of a kind that can be prepared */
+    SCAN_CHANGES = 4, /* may leave something in the session beyond its transaction */
+    SCAN_FORGETS = 8, /* makes or drops prepared statements */
+    SCAN_COMMITS = 16 /* may commit an open transaction */
+};
+unsigned scan_sql(const char *sql, size_t size);
+
+/* ---- plan.c */
+/* The plan of a query's text and types: noted at the first use, with a number from the second; NULL: by its text. */
+struct plan *plan_of(struct plans *plans, const struct op *op);
+void plan_name(const struct plan *plan, char name[32]);
+void plan_forget(struct plans *plans, struct plan *plan);
+/* `at_server`: they are gone there, too. */
+void plans_clear(struct plans *plans, bool at_server);
+void plans_free(struct plans *plans);
+
+/* ---- session.c */
+void session_start(struct conn *conn, struct op *op); /* IDLE: sends the query */
+void session_event(struct conn *conn, unsigned ready);
+void session_take(struct conn *conn); /* what has arrived */
+void session_flush(struct conn *conn);
+void session_over(struct conn *conn); /* everything of what was sent was answered */
+void session_next(struct conn *conn); /* IDLE: a reset, or the lease's next call */
+void session_woken(struct conn *conn);
+void session_let_go(struct conn *conn); /* its call ended before its answer */
+void session_cancel(struct conn *conn); /* asks the server to stop */
+void session_lost(struct conn *conn, bool certainly_not, const char *why);
+void session_clear(struct conn *conn); /* with its link */
+void session_timers(struct conn *conn, int64_t now_us);
+int64_t session_next_time(const struct conn *conn);
+bool session_free(const struct conn *conn); /* for whoever comes next */
+keep_status session_status(const char *sqlstate);
+
+/* ---- copy.c */
+void copy_begin(struct conn *conn, bool in);
+void copy_call(struct conn *conn, struct op *op); /* serves a call of COPY */
+void copy_flushed(struct conn *conn);
+bool copy_take(struct conn *conn); /* false: nothing more has arrived, or nobody asks */
+void copy_break(struct conn *conn, const char *why);
+
+/* ---- lease.c */
+void lease_pump(keep_store *store);
+void lease_serve(struct conn *conn); /* the lease's calls whose turn it is */
+void lease_return(keep_store *store, keep_lease lease);
+void lease_touch(struct conn *conn); /* looks whether it lies unused now */
+void lease_end(struct conn *conn, bool reclaimed, const char *why);
+void lease_reclaim(struct conn *conn);
+struct conn *lease_find(const keep_store *store, keep_lease lease);
+void lease_why_not(const keep_store *store, keep_lease lease, char *message, size_t size);
+int lease_limit(const keep_store *store);
+int lease_count(const keep_store *store);
+size_t lease_waiting(const keep_store *store);
+
+/* ---- note.c */
+void note_take(struct conn *conn); /* what has arrived goes to who waits for it, or is kept */
+bool note_give(struct conn *conn, struct op *op);
+void notes_free(struct session *session);
+
+/* ---- rows.c */
+void rows_json(struct buffer *out, PGresult *rows); /* without the closing brace */
+
+/* ---- cancel.c */
+struct cancel *cancel_begin(struct watch *watch, PGconn *link); /* NULL: it cannot be asked */
+bool cancel_over(struct cancel *cancel);
+void cancel_release(struct cancel *cancel); /* NULL is fine */
+
+/* ---- sql.c: calls on sessions */
+keep_op sql_submit_query(keep_store *store, keep_lease lease, keep_text sql,
+                         const keep_param *params, int count, int deadline_ms, keep_status *why);
+/* OP_TAKE, OP_COPY_IN, OP_COPY_OUT, OP_NOTIFICATION. */
+keep_op sql_submit(keep_store *store, enum op_kind kind, keep_lease lease, keep_text data,
+                   const char *failure, int deadline_ms, keep_status *why);
+void sql_ended(keep_store *store, struct op *op); /* it has its outcome, or was released */
+void sql_expire(keep_store *store, struct op *op);
+void sql_close(keep_store *store, struct op *op); /* SENT when the store is closed */
 
 /* ---- pool.c */
 void pool_pump(keep_store *store);
-void pool_connected(keep_store *store);
-void pool_lost(keep_store *store);
+/* Opens a connection of the role, closing an idle one of the other if there has to be room; or sees to it that it is
+ * tried again. */
+void pool_want(keep_store *store, enum conn_role role);
+int pool_count(const keep_store *store, enum conn_role role, enum conn_state state);
+void pool_connected(keep_store *store, enum conn_role role);
+void pool_lost(keep_store *store, enum conn_role role);
 void pool_connect_failed(keep_store *store, const char *message);
 void pool_timers(keep_store *store, int64_t now_us);
 int64_t pool_next_time(const keep_store *store);
+void pool_woken(keep_store *store);
 bool pool_busy(const keep_store *store);
 
 /* ---- dial.c */

@@ -62,10 +62,14 @@ struct keep_io {
     int (*PQsocket)(const PGconn *);
     int (*PQsslInUse)(PGconn *);
     char *(*PQerrorMessage)(const PGconn *);
+    int (*PQbackendPID)(const PGconn *);
+    PGTransactionStatusType (*PQtransactionStatus)(const PGconn *);
     PGVerbosity (*PQsetErrorVerbosity)(PGconn *, PGVerbosity);
     PQnoticeReceiver (*PQsetNoticeReceiver)(PGconn *, PQnoticeReceiver, void *);
     int (*PQsetnonblocking)(PGconn *, int);
     int (*PQenterPipelineMode)(PGconn *);
+    int (*PQexitPipelineMode)(PGconn *);
+    int (*PQsendQuery)(PGconn *, const char *sql);
     int (*PQsendPrepare)(PGconn *, const char *name, const char *sql, int count, const Oid *types);
     int (*PQsendQueryPrepared)(PGconn *, const char *name, int count, const char *const *values,
                                const int *sizes, const int *formats, int result_format);
@@ -77,9 +81,19 @@ struct keep_io {
     int (*PQconsumeInput)(PGconn *);
     int (*PQisBusy)(PGconn *);
     PGresult *(*PQgetResult)(PGconn *);
+    int (*PQputCopyData)(PGconn *, const char *data, int size);
+    int (*PQputCopyEnd)(PGconn *, const char *failure);
+    int (*PQgetCopyData)(PGconn *, char **row, int async);
+    PGnotify *(*PQnotifies)(PGconn *);
+    void (*PQfreemem)(void *);
+    PGcancel *(*PQgetCancel)(PGconn *);
+    int (*PQcancel)(PGcancel *, char *message, int size); /* blocks: on a thread of its own only */
+    void (*PQfreeCancel)(PGcancel *);
     void (*PQfinish)(PGconn *);
     ExecStatusType (*PQresultStatus)(const PGresult *);
     char *(*PQresultErrorField)(const PGresult *, int field);
+    char *(*PQcmdStatus)(PGresult *);
+    char *(*PQcmdTuples)(PGresult *);
     int (*PQntuples)(const PGresult *);
     int (*PQnfields)(const PGresult *);
     char *(*PQfname)(const PGresult *, int column);

@@ -64,7 +64,11 @@ static struct list *op_list(keep_store *store, const struct op *op)
     case OP_FREE:
         return &store->free;
     case OP_QUEUED:
-        return &store->lanes[op->statement->index].queue;
+        if (op->kind == OP_CALL)
+            return &store->lanes[op->statement->index].queue;
+        if (!op->via)
+            return &store->sql_queue;
+        return op->kind == OP_NOTIFICATION ? &op->via->session.listeners : &op->via->session.queue;
     case OP_DELAYED:
         return &store->delayed;
     case OP_DONE:
@@ -79,7 +83,8 @@ void op_set_state(keep_store *store, struct op *op, enum op_state state)
     struct list *from = op_list(store, op);
     if (from)
         list_remove(from, op);
-    store->queued_count += (state == OP_QUEUED) - (size_t)(op->state == OP_QUEUED);
+    if (op->kind == OP_CALL)
+        store->queued_count += (state == OP_QUEUED) - (size_t)(op->state == OP_QUEUED);
     op->state = state;
     struct list *to = op_list(store, op);
     if (!to)
@@ -128,6 +133,32 @@ struct op *op_take(keep_store *store)
     return op;
 }
 
+struct op *op_reserve(keep_store *store, size_t bytes, keep_status *why)
+{
+    *why = KEEP_FULL;
+    if (store->held_count >= (size_t)store->options.queue ||
+        (store->held_count > 0 &&
+         (int64_t)(store->held_bytes + bytes) > store->options.queue_bytes))
+        return NULL;
+    *why = KEEP_NO_MEMORY;
+    struct op *op = op_take(store);
+    if (!op)
+        return NULL;
+    if (bytes > op->arena_capacity) {
+        char *arena = keep_alloc(op->arena, bytes);
+        if (!arena) {
+            op_free(store, op);
+            return NULL;
+        }
+        op->arena = arena;
+        op->arena_capacity = bytes;
+    }
+    op->args = (keep_text *)(void *)op->arena;
+    op->arena_size = bytes;
+    store->held_bytes += bytes;
+    return op;
+}
+
 void op_free(keep_store *store, struct op *op)
 {
     assert(!op->conn && op->key_hash == 0 && op->heap_index < 0);
@@ -136,7 +167,12 @@ void op_free(keep_store *store, struct op *op)
     buffer_free(&op->result);
     op->fixed_result = NULL;
     op->arena_size = 0;
-    op->awaited = op->alone = op->in_doubt = false;
+    op->kind = OP_CALL;
+    op->via = NULL;
+    op->scanned = 0;
+    op->unread = 0;
+    op->params.count = 0;
+    op->awaited = op->alone = op->in_doubt = op->overdue = false;
     op->attempts = 0;
     op->not_before_us = 0;
     op->waiter = NULL;
@@ -219,11 +255,19 @@ static void op_deadline_clear(keep_store *store, struct op *op)
         heap_down(store, index, last);
 }
 
+void op_deadline_move(keep_store *store, struct op *op, int64_t at_us)
+{
+    op_deadline_clear(store, op);
+    op->deadline_us = at_us;
+    op_deadline_set(store, op);
+    step_arm(store, at_us);
+}
+
 /* Ends a call that no connection was free for. What waits for a server, for a foreign lock or for an earlier call of its
  * key has only the other deadline. */
 static void op_expire_queue(keep_store *store, struct op *op)
 {
-    if (op->state == OP_QUEUED && op->not_before_us == 0 && store->down_us == 0) {
+    if (op->state == OP_QUEUED && op->not_before_us == 0 && store->down_us[ROLE_CALLS] == 0) {
         op_finish_error(store, op, KEEP_DEADLINE, "no connection was free in time", NULL, "queue");
         return;
     }
@@ -237,7 +281,9 @@ void op_expire(keep_store *store, int64_t now_us)
 {
     while (store->deadline_count > 0 && store->deadlines[0]->deadline_us <= now_us) {
         struct op *op = store->deadlines[0];
-        if (op->queue_bound)
+        if (op->kind != OP_CALL)
+            sql_expire(store, op);
+        else if (op->queue_bound)
             op_expire_queue(store, op);
         else if (op->conn && op->statement->spec->writes && batch_under_way(op))
             op_finish_error(
@@ -274,7 +320,9 @@ static void op_end(keep_store *store, struct op *op, keep_status status)
     store->stats.finished[status]++;
     op->status = status;
     op_set_state(store, op, op->awaited ? OP_TAKEN : OP_DONE);
-    if (!op->conn)
+    if (op->kind != OP_CALL)
+        sql_ended(store, op);
+    else if (!op->conn)
         key_leave(store, op);
     else if (status != KEEP_OK)
         step_arm(store, keep_io.now_us() + ABANDONED_MS * 1000);
@@ -290,30 +338,43 @@ void op_finish_ok(keep_store *store, struct op *op, const char *fixed)
     op_end(store, op, KEEP_OK);
 }
 
-void error_json(struct buffer *out, keep_status status, const char *op, const char *message,
-                const char *sqlstate, const char *detail, const char *reason)
+static void put_field(struct buffer *out, const char *name, const char *value)
 {
-    const char *const fields[][2] = {{"status", keep_status_name(status)},
-                                     {"op", op},
-                                     {"message", message},
-                                     {"sqlstate", sqlstate},
-                                     {"detail", detail},
-                                     {"reason", reason}};
-    const char *before = "{";
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (!fields[i][1])
-            continue;
-        buffer_text(out, before);
-        buffer_json(out, fields[i][0], strlen(fields[i][0]));
-        buffer_text(out, ":");
-        buffer_json(out, fields[i][1], strlen(fields[i][1]));
-        before = ",";
+    if (!value)
+        return;
+    buffer_text(out, out->size == 0 ? "{" : ",");
+    buffer_json(out, name, strlen(name));
+    buffer_text(out, ":");
+    buffer_json(out, value, strlen(value));
+}
+
+void error_json(struct buffer *out, keep_status status, const char *op, const char *message,
+                const char *sqlstate, const PGresult *failure, const char *reason)
+{
+    static const struct {
+        const char *name;
+        int field;
+    } server[] = {{"detail", PG_DIAG_MESSAGE_DETAIL}, {"hint", PG_DIAG_MESSAGE_HINT},
+                  {"schema", PG_DIAG_SCHEMA_NAME},    {"table", PG_DIAG_TABLE_NAME},
+                  {"column", PG_DIAG_COLUMN_NAME},    {"constraint", PG_DIAG_CONSTRAINT_NAME}};
+    put_field(out, "status", keep_status_name(status));
+    put_field(out, "op", op);
+    put_field(out, "message", message);
+    put_field(out, "sqlstate", sqlstate);
+    for (size_t i = 0; failure && i < sizeof server / sizeof server[0]; i++)
+        put_field(out, server[i].name, keep_io.PQresultErrorField(failure, server[i].field));
+    const char *position =
+        failure ? keep_io.PQresultErrorField(failure, PG_DIAG_STATEMENT_POSITION) : NULL;
+    if (position) {
+        buffer_text(out, ",\"position\":");
+        buffer_text(out, position);
     }
+    put_field(out, "reason", reason);
     buffer_text(out, status_retry(status, sqlstate) ? ",\"retry\":true}" : ",\"retry\":false}");
 }
 
 static void op_end_error(keep_store *store, struct op *op, keep_status status, const char *message,
-                         const char *sqlstate, const char *detail, const char *reason)
+                         const char *sqlstate, const PGresult *failure, const char *reason)
 {
     /* These say nothing of what became of an earlier sending. */
     bool silent = status == KEEP_DEADLINE || status == KEEP_UNAVAILABLE || status == KEEP_CLOSED ||
@@ -324,7 +385,7 @@ static void op_end_error(keep_store *store, struct op *op, keep_status status, c
         reason = "link";
     }
     buffer_free(&op->result);
-    error_json(&op->result, status, op->statement->spec->name, message, sqlstate, detail, reason);
+    error_json(&op->result, status, op->statement->spec->name, message, sqlstate, failure, reason);
     /* Without memory for the words the status still stands. */
     op->fixed_result = op->result.failed
                            ? "{\"message\":\"no memory for the error's text\",\"retry\":false}"
@@ -341,15 +402,14 @@ void op_finish_refused(keep_store *store, struct op *op, keep_status status, con
 void op_finish_error(keep_store *store, struct op *op, keep_status status, const char *message,
                      const PGresult *failure, const char *reason)
 {
-    const char *sqlstate = NULL, *detail = NULL;
+    const char *sqlstate = NULL;
     if (failure) {
         const char *primary = keep_io.PQresultErrorField(failure, PG_DIAG_MESSAGE_PRIMARY);
         sqlstate = keep_io.PQresultErrorField(failure, PG_DIAG_SQLSTATE);
-        detail = keep_io.PQresultErrorField(failure, PG_DIAG_MESSAGE_DETAIL);
         if (!message)
             message = primary ? primary : "the server refused without a word";
     }
-    op_end_error(store, op, status, message, sqlstate, detail, reason);
+    op_end_error(store, op, status, message, sqlstate, failure, reason);
 }
 
 /* The batch no longer needs the call. */
@@ -398,8 +458,13 @@ void op_release(keep_store *store, struct op *op)
         op_deadline_clear(store, op);
         store->stats.finished[KEEP_CANCELLED]++;
         op_set_state(store, op, OP_TAKEN);
-        key_leave(store, op);
+        if (op->kind == OP_CALL)
+            key_leave(store, op);
+        else
+            sql_ended(store, op);
         wait_finished(store, op);
     }
+    if (op->unread)
+        lease_return(store, op->unread);
     op_free(store, op);
 }

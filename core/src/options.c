@@ -26,6 +26,7 @@ static const struct number_option NUMBERS[] = {
     OPTION(connect_ms, false, 1, INT32_MAX, 0),
     OPTION(lock_ms, false, 0, INT32_MAX, 200),
     OPTION(queue_ms, false, 0, INT32_MAX, 0),
+    OPTION(lease_idle_ms, false, 0, INT32_MAX, 600000),
     OPTION(queue, false, 1, 1 << 24, 16384),
     OPTION(queue_bytes, true, 1, INT64_C(1) << 40, INT64_C(256) << 20),
     OPTION(batch, false, 1, 1 << 16, 256),

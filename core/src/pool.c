@@ -8,45 +8,50 @@
 #include <string.h>
 
 /* Whether calls that waited for "connect_ms" are given up: not while a server of our own is being made. */
-static bool pool_impatient(const keep_store *store)
+static bool pool_impatient(const keep_store *store, enum conn_role role)
 {
-    return store->down_us && !(dial_is_embedded(store->dial) && dial_is_running(store->dial));
+    return store->down_us[role] && !(dial_is_embedded(store->dial) && dial_is_running(store->dial));
 }
 
-static bool conn_is_up(const struct conn *conn)
-{
-    return conn->state == CONN_IDLE || conn->state == CONN_BUSY;
-}
-
-static int pool_count(const keep_store *store, enum conn_state state)
+int pool_count(const keep_store *store, enum conn_role role, enum conn_state state)
 {
     int count = 0;
-    for (int i = 0; i < store->options.connections; i++)
-        count += store->conns[i].state == state;
+    for (int i = 0; i < store->conn_count; i++)
+        count += store->conns[i].state == state && store->conns[i].role == role;
     return count;
 }
 
-static bool pool_up(const keep_store *store)
+static int pool_up(const keep_store *store, enum conn_role role)
 {
-    for (int i = 0; i < store->options.connections; i++)
-        if (conn_is_up(&store->conns[i]))
+    return pool_count(store, role, CONN_IDLE) + pool_count(store, role, CONN_BUSY);
+}
+
+/* Whether anybody waits for an answer of the server. */
+bool pool_busy(const keep_store *store)
+{
+    for (int i = 0; i < store->conn_count; i++) {
+        const struct conn *conn = &store->conns[i];
+        if (conn->state == CONN_BUSY && (conn->role == ROLE_CALLS || conn->session.op))
             return true;
+    }
     return false;
 }
 
-bool pool_busy(const keep_store *store)
-{
-    return pool_count(store, CONN_BUSY) > 0;
-}
-
-/* One connection is kept from writes, so that a small read never waits for large writes to end. */
+/* One connection is kept from writes, so that a small read never waits for large writes to end. Sessions that cannot be
+ * had now are not counted on. */
 static bool pool_may_write(const keep_store *store)
 {
-    int writers = 0;
-    for (int i = 0; i < store->options.connections; i++)
-        writers +=
-            store->conns[i].state == CONN_BUSY && store->conns[i].batch.statement->spec->writes;
-    return writers == 0 || writers < store->options.connections - 1;
+    int writers = 0, taken = 0;
+    for (int i = 0; i < store->conn_count; i++) {
+        const struct conn *conn = &store->conns[i];
+        bool session = conn->role == ROLE_SQL;
+        taken += session && conn->state != CONN_DOWN && !session_free(conn);
+        writers += !session && conn->state == CONN_BUSY && conn->batch.statement->spec->writes;
+    }
+    int usable = store->conn_count - taken < store->options.connections
+                     ? store->conn_count - taken
+                     : store->options.connections;
+    return writers == 0 || writers < usable - 1;
 }
 
 /* The lane whose first call was submitted first. */
@@ -67,87 +72,150 @@ static struct lane *pool_lane(keep_store *store)
 /* The first one that is free, so that the same few stay in use. */
 static struct conn *pool_idle(keep_store *store)
 {
-    for (int i = 0; i < store->options.connections; i++)
-        if (store->conns[i].state == CONN_IDLE && conn_alive(&store->conns[i]))
+    for (int i = 0; i < store->conn_count; i++)
+        if (store->conns[i].role == ROLE_CALLS && store->conns[i].state == CONN_IDLE &&
+            conn_alive(&store->conns[i]))
             return &store->conns[i];
     return NULL;
 }
 
-static void pool_open(keep_store *store)
+static int pool_limit(const keep_store *store, enum conn_role role)
+{
+    return role == ROLE_SQL ? lease_limit(store) : store->options.connections;
+}
+
+static int pool_opened(const keep_store *store, enum conn_role role)
+{
+    return pool_up(store, role) + pool_count(store, role, CONN_CONNECTING);
+}
+
+/* The other role's connection that was unused longest; operations keep one. */
+static struct conn *pool_spare(keep_store *store, enum conn_role role)
+{
+    enum conn_role other = role == ROLE_SQL ? ROLE_CALLS : ROLE_SQL;
+    struct conn *spare = NULL;
+    if (other == ROLE_CALLS && pool_up(store, other) < 2)
+        return NULL;
+    for (int i = 0; i < store->conn_count; i++) {
+        struct conn *conn = &store->conns[i];
+        bool idle = conn->role == other && conn->state == CONN_IDLE &&
+                    (other == ROLE_CALLS || session_free(conn));
+        if (idle && (!spare || conn->idle_us < spare->idle_us))
+            spare = conn;
+    }
+    return spare;
+}
+
+/* A place for one more connection of the role. Up to half of all it gets at once, if need be from the other role; beyond
+ * that only what the other has not used for a while, lest two busy roles take connections from each other in turns. */
+static struct conn *pool_place(keep_store *store, enum conn_role role, int64_t now_us)
+{
+    int opened = pool_opened(store, role);
+    if (opened >= pool_limit(store, role))
+        return NULL;
+    for (int i = 0; i < store->conn_count; i++)
+        if (store->conns[i].state == CONN_DOWN)
+            return &store->conns[i];
+    struct conn *spare = pool_spare(store, role);
+    if (!spare)
+        return NULL;
+    int64_t free_us = spare->idle_us + ROLE_IDLE_MS * 1000;
+    if (opened > 0 && opened >= store->conn_count / 2 && free_us > now_us) {
+        step_arm(store, free_us);
+        return NULL;
+    }
+    conn_retire(spare);
+    return spare;
+}
+
+void pool_want(keep_store *store, enum conn_role role)
 {
     int64_t now_us = keep_io.now_us();
     if (now_us < store->retry_us) {
         step_arm(store, store->retry_us); /* nobody may have waited when it was set */
         return;
     }
-    if (pool_count(store, CONN_CONNECTING) > 0)
+    if (pool_count(store, role, CONN_CONNECTING) > 0)
         return;
-    for (int i = 0; i < store->options.connections; i++) {
-        if (store->conns[i].state != CONN_DOWN)
-            continue;
-        if (store->down_us == 0 && !pool_up(store))
-            store->down_us = now_us;
-        enum dial_state dial = dial_begin(store->dial, now_us);
-        if (dial == DIAL_READY && dial_is_embedded(store->dial) && !pool_up(store))
-            store->down_us = now_us; /* making the server was worth any wait; patience begins now */
-        if (dial == DIAL_READY)
-            conn_open(&store->conns[i]);
-        else if (dial == DIAL_FAILED)
-            pool_connect_failed(store, dial_error(store->dial));
+    struct conn *conn = pool_place(store, role, now_us);
+    if (!conn)
         return;
-    }
+    bool up = pool_up(store, role) > 0;
+    if (store->down_us[role] == 0 && !up)
+        store->down_us[role] = now_us;
+    enum dial_state dial = dial_begin(store->dial, now_us);
+    if (dial == DIAL_READY && dial_is_embedded(store->dial) && !up)
+        store->down_us[role] =
+            now_us; /* making the server was worth any wait; patience begins now */
+    if (dial == DIAL_READY)
+        conn_open(conn, role);
+    else if (dial == DIAL_FAILED)
+        pool_connect_failed(store, dial_error(store->dial));
 }
 
 void pool_pump(keep_store *store)
 {
+    lease_pump(store);
     while (store->state == STORE_OPEN && store->queued_count > 0) {
         struct lane *lane = pool_lane(store);
         struct conn *conn = lane ? pool_idle(store) : NULL;
         if (!conn) {
-            pool_open(store);
+            pool_want(store, ROLE_CALLS);
             return;
         }
         int index = (int)(lane - store->lanes);
-        int idle = pool_count(store, CONN_IDLE);
+        int idle = pool_count(store, ROLE_CALLS, CONN_IDLE);
         int share = ((int)lane->queue.count + idle - 1) / idle;
         batch_collect(conn, &store->statements[index], share < SHARE_MIN ? SHARE_MIN : share);
         batch_next_range(conn);
     }
 }
 
-void pool_connected(keep_store *store)
+void pool_connected(keep_store *store, enum conn_role role)
 {
-    store->down_us = 0;
+    store->down_us[role] = 0;
     store->retry_us = 0;
     store->connect_backoff_ms = 0;
     store->connect_error[0] = '\0';
 }
 
-void pool_lost(keep_store *store)
+void pool_lost(keep_store *store, enum conn_role role)
 {
-    if (store->down_us == 0 && !pool_up(store))
-        store->down_us = keep_io.now_us();
+    if (store->down_us[role] == 0 && pool_up(store, role) == 0)
+        store->down_us[role] = keep_io.now_us();
     dial_stale(store->dial);
 }
 
 /* ---- no server */
 
-/* Ends the calls that waited long enough, or all: `patient` says whether a server may still come up. */
-static void pool_expire(keep_store *store, bool patient)
+/* Since when a call waits for a connection of the role. */
+static int64_t pool_since(const keep_store *store, enum conn_role role, const struct op *op)
+{
+    return op->submitted_us > store->down_us[role] ? op->submitted_us : store->down_us[role];
+}
+
+static void pool_expire_queue(keep_store *store, enum conn_role role, const struct list *queue,
+                              bool patient)
 {
     int64_t now_us = keep_io.now_us();
     int64_t patience_us = (int64_t)store->options.connect_ms * 1000;
     const char *why = store->connect_error[0] ? store->connect_error
                                               : "no connection came up in time (\"connect_ms\")";
-    for (int i = 0; i < catalog_count(); i++) {
-        for (struct op *op = store->lanes[i].queue.first; op; op = store->lanes[i].queue.first) {
-            int64_t since_us =
-                op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
-            if (patient && now_us - since_us < patience_us)
-                break;
-            op_finish_refused(store, op, KEEP_UNAVAILABLE, why, store->connect_sqlstate);
-        }
+    for (struct op *op = queue->first; op; op = queue->first) {
+        if (patient && now_us - pool_since(store, role, op) < patience_us)
+            break;
+        op_finish_refused(store, op, KEEP_UNAVAILABLE, why, store->connect_sqlstate);
     }
+}
+
+/* Ends the calls that waited long enough for a role without any connection, or all: `patient` says whether a server may
+ * still come up. */
+static void pool_expire(keep_store *store, bool patient)
+{
+    for (int i = 0; pool_up(store, ROLE_CALLS) == 0 && i < catalog_count(); i++)
+        pool_expire_queue(store, ROLE_CALLS, &store->lanes[i].queue, patient);
+    if (pool_up(store, ROLE_SQL) == 0)
+        pool_expire_queue(store, ROLE_SQL, &store->sql_queue, patient);
 }
 
 /* "FATAL:  28P01: password …" is how libpq in verbose mode gives the server's refusal. */
@@ -199,8 +267,7 @@ void pool_connect_failed(keep_store *store, const char *message)
     store->connect_backoff_ms = backoff_ms < BACKOFF_MAX_MS ? backoff_ms : BACKOFF_MAX_MS;
     int64_t wait_us = (int64_t)store->connect_backoff_ms * 1000;
     store->retry_us = keep_io.now_us() + wait_us / 2 + keep_io.random() % wait_us;
-    if (!pool_up(store))
-        pool_expire(store, pool_may_come_up(store));
+    pool_expire(store, pool_may_come_up(store));
     step_arm(store, store->retry_us);
 }
 
@@ -208,10 +275,12 @@ void pool_connect_failed(keep_store *store, const char *message)
 
 void pool_timers(keep_store *store, int64_t now_us)
 {
-    for (int i = 0; i < store->options.connections; i++) {
+    for (int i = 0; i < store->conn_count; i++) {
         struct conn *conn = &store->conns[i];
         if (conn->state == CONN_CONNECTING && conn->give_up_us <= now_us) {
             conn_give_up(conn);
+        } else if (conn->role == ROLE_SQL) {
+            session_timers(conn, now_us);
         } else if (conn->state == CONN_BUSY && !batch_live(&conn->batch)) {
             if (conn->batch.abandoned_us == 0)
                 conn->batch.abandoned_us = now_us;
@@ -219,8 +288,15 @@ void pool_timers(keep_store *store, int64_t now_us)
                 conn_lost(conn, "nobody waits for the answer any more", false);
         }
     }
-    if (pool_impatient(store) && !pool_up(store))
+    if (pool_impatient(store, ROLE_CALLS) || pool_impatient(store, ROLE_SQL))
         pool_expire(store, true);
+}
+
+void pool_woken(keep_store *store)
+{
+    for (int i = 0; i < store->conn_count; i++)
+        if (store->conns[i].session.cancel)
+            session_woken(&store->conns[i]);
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)
@@ -228,27 +304,37 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
     return a_us == 0 || (b_us != 0 && b_us < a_us) ? b_us : a_us;
 }
 
+static int64_t pool_conn_time(const struct conn *conn)
+{
+    if (conn->state == CONN_CONNECTING)
+        return conn->give_up_us;
+    if (conn->role == ROLE_SQL)
+        return session_next_time(conn);
+    return conn->state == CONN_BUSY && conn->batch.abandoned_us
+               ? conn->batch.abandoned_us + ABANDONED_MS * 1000
+               : 0;
+}
+
+/* When the first call of a queue is given up for want of a connection. */
+static int64_t pool_patience(const keep_store *store, enum conn_role role, const struct list *queue)
+{
+    return queue->first && pool_impatient(store, role)
+               ? pool_since(store, role, queue->first) + (int64_t)store->options.connect_ms * 1000
+               : 0;
+}
+
 /* When pool_timers() or pool_pump() has something to do next; 0: nothing to come. */
 int64_t pool_next_time(const keep_store *store)
 {
     int64_t next_us = 0;
-    bool waiting = store->queued_count > 0;
-    for (int i = 0; i < store->options.connections; i++) {
-        const struct conn *conn = &store->conns[i];
-        if (conn->state == CONN_CONNECTING)
-            next_us = earlier(next_us, conn->give_up_us);
-        if (conn->state == CONN_BUSY && conn->batch.abandoned_us)
-            next_us = earlier(next_us, conn->batch.abandoned_us + ABANDONED_MS * 1000);
-    }
-    if (waiting && pool_count(store, CONN_CONNECTING) == 0 && pool_count(store, CONN_DOWN) > 0)
-        next_us = earlier(next_us, store->retry_us);
-    if (waiting && pool_impatient(store))
-        for (int i = 0; i < catalog_count(); i++) {
-            const struct op *op = store->lanes[i].queue.first;
-            int64_t since_us =
-                op && op->submitted_us > store->down_us ? op->submitted_us : store->down_us;
-            if (op)
-                next_us = earlier(next_us, since_us + (int64_t)store->options.connect_ms * 1000);
-        }
-    return next_us;
+    const size_t waiting[ROLE_COUNT] = {store->queued_count, store->sql_queue.count};
+    for (int i = 0; i < store->conn_count; i++)
+        next_us = earlier(next_us, pool_conn_time(&store->conns[i]));
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (waiting[role] > 0 && pool_count(store, (enum conn_role)role, CONN_CONNECTING) == 0 &&
+            pool_opened(store, (enum conn_role)role) < pool_limit(store, (enum conn_role)role))
+            next_us = earlier(next_us, store->retry_us);
+    for (int i = 0; i < catalog_count(); i++)
+        next_us = earlier(next_us, pool_patience(store, ROLE_CALLS, &store->lanes[i].queue));
+    return earlier(next_us, pool_patience(store, ROLE_SQL, &store->sql_queue));
 }

@@ -14,7 +14,7 @@ static void put(struct buffer *out, const char *format, uint64_t value)
 static int count_conns(const keep_store *store, bool busy)
 {
     int count = 0;
-    for (int i = 0; i < store->options.connections; i++)
+    for (int i = 0; i < store->conn_count; i++)
         count +=
             store->conns[i].state == CONN_BUSY || (!busy && store->conns[i].state == CONN_IDLE);
     return count;
@@ -56,6 +56,20 @@ static void put_batches(const struct stats *stats, struct buffer *out)
     buffer_text(out, "}}");
 }
 
+static void put_sessions(const keep_store *store, struct buffer *out)
+{
+    const struct stats *stats = &store->stats;
+    put(out, ",\"leases\":{\"out\":%" PRIu64, (uint64_t)lease_count(store));
+    put(out, ",\"waiting\":%" PRIu64, (uint64_t)lease_waiting(store));
+    put(out, ",\"limit\":%" PRIu64, (uint64_t)lease_limit(store));
+    put(out, ",\"taken\":%" PRIu64, stats->leases_taken);
+    put(out, ",\"reclaimed\":%" PRIu64 "}", stats->leases_reclaimed);
+    put(out, ",\"sql\":{\"statements\":%" PRIu64, stats->statements);
+    put(out, ",\"resets\":%" PRIu64, stats->resets);
+    put(out, ",\"cancels\":%" PRIu64, stats->cancels);
+    put(out, ",\"notifications_dropped\":%" PRIu64 "}", stats->notes_dropped);
+}
+
 void stats_json(const keep_store *store, struct buffer *out)
 {
     const struct stats *stats = &store->stats;
@@ -69,6 +83,7 @@ void stats_json(const keep_store *store, struct buffer *out)
     put(out, ",\"opened\":%" PRIu64, stats->opened);
     put(out, ",\"lost\":%" PRIu64, stats->lost);
     put(out, ",\"failed\":%" PRIu64 "}", stats->connect_failures);
+    put_sessions(store, out);
     buffer_text(out, store->unnamed ? ",\"prepared\":false" : ",\"prepared\":true");
     buffer_text(out, store->plain_startup ? ",\"startup_settings\":false}"
                                           : ",\"startup_settings\":true}");

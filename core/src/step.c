@@ -41,14 +41,18 @@ void step(keep_store *store, int timeout_ms)
         count = keep_io.watch_wait(store->watch, events, LIMIT_EVENTS, timeout_ms);
         pthread_mutex_lock(&store->lock);
     }
-    bool timers = store->timer_us && store->timer_us <= keep_io.now_us();
+    bool timers = store->timer_us && store->timer_us <= keep_io.now_us(), woken = false;
     for (int i = 0; i < count; i++) {
         if (events[i].tag == WATCH_TAG_TIMER)
             timers = true;
         else if (events[i].tag == WATCH_TAG_WAKE)
-            keep_io.watch_quiet(store->watch);
+            woken = true;
         else if (store->state == STORE_OPEN || store->state == STORE_CLOSING)
             conn_event(&store->conns[events[i].tag], events[i].ready);
+    }
+    if (woken) {
+        keep_io.watch_quiet(store->watch);
+        pool_woken(store);
     }
     if (timers)
         step_timers(store);
