@@ -282,6 +282,39 @@ class Store:
     def stats(self):
         return self.ok("admin.stats")
 
+    def ask(self, do, /, lease=None, **fields):
+        """A request for SQL of the caller's own, under way; `lease` is a name given to lease()."""
+        if lease is not None:
+            fields["lease"] = lease
+        return self.adapter.request(do, store=self.name, **fields)
+
+    def submit_query(self, sql, params=(), lease=None, **fields):
+        params = [encode(value) for value in params]
+        return self.ask("query", lease=lease, sql=sql, params=params, **fields)
+
+    def query(self, sql, params=(), lease=None, **fields):
+        """One statement, waited for."""
+        return self.submit_query(sql, params, lease, **fields).answer()
+
+    def rows(self, sql, params=(), lease=None, **fields):
+        """The rows of a statement that must succeed, with ordinary numbers."""
+        return self.told(sql, params, lease, **fields)["rows"]
+
+    def told(self, sql, params=(), lease=None, **fields):
+        """All that is told of a statement that must succeed, with ordinary numbers."""
+        answer = self.query(sql, params, lease, **fields)
+        assert answer.status == "OK", f"{sql}: {answer}"
+        return json.loads(answer.result)
+
+    def lease(self, name, **fields):
+        """Takes a lease, which must succeed, and keeps it under the name."""
+        answer = self.ask("lease", lease=name, **fields).answer()
+        assert answer.status == "OK", answer
+        return name
+
+    def give_back(self, name):
+        assert self.ask("return", lease=name).answer().status == "OK"
+
     def fork(self):
         return self.adapter.request("fork", store=self.name).answer()
 

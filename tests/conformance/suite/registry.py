@@ -22,7 +22,7 @@ def selected():
 def build_c():
     """The C adapter with the engine's one-file build, so that it needs nothing installed."""
     program = BUILD / "adapter-c"
-    sources = [ROOT / "core" / "all.c", ADAPTERS / "c" / "adapter.c", ADAPTERS / "c" / "requests.c"]
+    sources = [ROOT / "core" / "all.c", *sorted(ADAPTERS.glob("c/*.c"))]
     watched = [*sources, *ADAPTERS.glob("c/*.h"), *ROOT.glob("core/src/*.[ch]"), *ROOT.glob("core/include/*.h")]
     if program.exists() and program.stat().st_mtime > max(path.stat().st_mtime for path in watched):
         return [str(program)]

@@ -1,10 +1,9 @@
 /* The adapter of the C interface: one thread, which waits on standard input and on the descriptor of each store, with
  * any number of calls in flight. */
-#include "requests.h"
+#include "adapter.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +11,6 @@
 #include <unistd.h>
 
 enum { STORES_MAX = 4096, DRAIN_MS = 5000 };
-
-struct store {
-    char *name;
-    char *dsn;
-    keep_store *keep;
-    struct pending *pending;
-};
-
-/* A call in flight. */
-struct pending {
-    struct pending *next;
-    keep_op op;
-    double id;
-};
 
 static struct store stores[STORES_MAX];
 static int store_count;
@@ -38,7 +23,7 @@ static void write_line(cJSON *message)
     cJSON_Delete(message);
 }
 
-static void answer(double id, const char *status, const char *member, cJSON *content)
+void answer(double id, const char *status, const char *member, cJSON *content)
 {
     cJSON *message = cJSON_CreateObject();
     cJSON_AddNumberToObject(message, "id", id);
@@ -48,7 +33,7 @@ static void answer(double id, const char *status, const char *member, cJSON *con
 }
 
 /* Answers with a status and the engine's own JSON, which ends in a NUL that its size does not count. */
-static void answer_result(double id, keep_status status, keep_text text)
+void answer_result(double id, keep_status status, keep_text text)
 {
     const char *name = keep_status_name(status);
     if (status == KEEP_OK)
@@ -57,7 +42,7 @@ static void answer_result(double id, keep_status status, keep_text text)
         answer(id, name, "error", cJSON_Parse(text.data));
 }
 
-static void fail(const char *message)
+void fail(const char *message)
 {
     fprintf(stderr, "adapter: %s\n", message);
     exit(2);
@@ -90,11 +75,33 @@ static void do_open(double id, const cJSON *request)
 static void finish(struct store *store, struct pending **place)
 {
     struct pending *done = *place;
+    keep_text text = {NULL, 0};
+    while (sql_finished(store, done, &text))
+        if (keep_op_status(store->keep, done->op) == KEEP_PENDING)
+            return;
     keep_status status = keep_op_status(store->keep, done->op);
-    answer_result(done->id, status, keep_op_result(store->keep, done->op));
+    answer_result(done->id, status, text.data ? text : keep_op_result(store->keep, done->op));
+    sql_forget(store, done);
     keep_release(store->keep, done->op);
     *place = done->next;
     free(done);
+}
+
+struct pending *pending_add(struct store *store, double id)
+{
+    struct pending *pending = malloc(sizeof *pending);
+    *pending = (struct pending){.next = store->pending, .id = id};
+    store->pending = pending;
+    return pending;
+}
+
+void pending_settle(struct store *store, struct pending *pending)
+{
+    struct pending **place = &store->pending;
+    while (*place != pending)
+        place = &(*place)->next;
+    if (keep_op_status(store->keep, pending->op) != KEEP_PENDING)
+        finish(store, place);
 }
 
 static void do_call(double id, const cJSON *request)
@@ -104,15 +111,11 @@ static void do_call(double id, const cJSON *request)
     const cJSON *deadline = cJSON_GetObjectItem(request, "deadline_ms");
     struct arguments arguments;
     arguments_read(&arguments, request);
-    struct pending *call = malloc(sizeof *call);
-    *call = (struct pending){.next = store->pending, .id = id};
+    struct pending *call = pending_add(store, id);
     call->op = keep_submit(store->keep, name, arguments.values, arguments.count,
                            deadline ? deadline->valueint : 0);
     arguments_free(&arguments);
-    store->pending = call;
-    /* A shared ticket never comes out of keep_next(), so what is finished is answered here. */
-    if (keep_op_status(store->keep, call->op) != KEEP_PENDING)
-        finish(store, &store->pending);
+    pending_settle(store, call);
 }
 
 static void do_cancel(double id)
@@ -198,7 +201,7 @@ static void serve(const char *line)
     if (strcmp(what, "hello") == 0)
         answer_result(id, KEEP_OK,
                       KEEP_TEXT("{\"binding\":\"c\",\"ordered\":true,\"cancels\":true,"
-                                "\"waits_when_full\":false,\"forks\":true}"));
+                                "\"waits_when_full\":false,\"forks\":true,\"sql\":true}"));
     else if (strcmp(what, "open") == 0)
         do_open(id, request);
     else if (strcmp(what, "call") == 0)
@@ -209,7 +212,7 @@ static void serve(const char *line)
         do_close(id, request);
     else if (strcmp(what, "fork") == 0)
         do_fork(id, request);
-    else
+    else if (!sql_serve(find_store(request), what, id, request))
         fail("an unknown request");
     cJSON_Delete(request);
 }
@@ -270,6 +273,7 @@ int main(void)
         keep_close(stores[i].keep, DRAIN_MS);
         collect(&stores[i]);
         keep_free(stores[i].keep);
+        sql_free(&stores[i]);
         free(stores[i].name);
         free(stores[i].dsn);
     }

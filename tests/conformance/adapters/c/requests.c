@@ -60,7 +60,7 @@ static keep_text decode_vector(const cJSON *numbers, char **owned)
     return (keep_text){*owned, count * sizeof *floats};
 }
 
-static keep_text argument_read(const cJSON *value, char **owned)
+keep_text argument_read(const cJSON *value, char **owned)
 {
     const cJSON *form = value && cJSON_IsObject(value) ? value->child : NULL;
     if (!form)

@@ -15,6 +15,8 @@ struct arguments {
     int count;
 };
 
+/* One value of a request as bytes; *owned, when set, is to be freed. */
+keep_text argument_read(const cJSON *value, char **owned);
 /* Puts the arguments of a request ("args") into the order of its "names"; what is not there is NULL. */
 void arguments_read(struct arguments *out, const cJSON *request);
 void arguments_free(struct arguments *arguments);
