@@ -26,7 +26,7 @@ bool session_free(const struct conn *conn)
 keep_status session_status(const char *sqlstate)
 {
     static const char *const conflict[] = {"23505", "23P01", "40001", "40P01"};
-    static const char *const unavailable[] = {"57P0", "53", "08"};
+    static const char *const unavailable[] = {"57P0", "53"};
     for (size_t i = 0; i < sizeof conflict / sizeof conflict[0]; i++)
         if (strcmp(sqlstate, conflict[i]) == 0)
             return KEEP_CONFLICT;

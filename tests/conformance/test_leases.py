@@ -247,7 +247,7 @@ def test_copy_out_that_fails(store):
 def test_copy_out_that_nobody_reads_to_its_end(store):
     store.lease("a")
     for _ in range(3):
-        endless = "copy (select repeat('x', 1000) from generate_series(1, 10000000)) to stdout"
+        endless = "copy (select repeat('x', 1000), generate_series(1, 10000000)) to stdout"
         answer = store.ask("copy_out", lease="a", sql=endless, stop=2, sizes=True).answer()
         assert answer.status == "OK", answer
         assert store.rows("select 2", lease="a") == [[2]]
