@@ -13,7 +13,9 @@ class Error(Exception):
         status: the engine's word for it, such as ``"CONFLICT"``; the same for every error of a class.
         op: the operation, such as ``"state.save"``, or None when opening a store failed.
         sqlstate: the server's five-character code, or None when the server had no part in it.
-        detail: what the server adds to its message, or None.
+        detail, hint: what the server adds to its message, or None.
+        schema, table, column, constraint: the names it gives of what refused, or None.
+        position: where in the statement, in characters from 1, or None.
         retry: True when the same call may succeed later and repeating it does no harm.
         reason: for Unknown: ``"link"`` or ``"deadline"``; else None.
     """
@@ -28,6 +30,7 @@ class Error(Exception):
         detail: str | None = None,
         retry: bool = False,
         reason: str | None = None,
+        **told: Any,
     ) -> None:
         super().__init__(message)
         self.op = op
@@ -35,10 +38,16 @@ class Error(Exception):
         self.detail = detail
         self.retry = retry
         self.reason = reason
+        self.hint: str | None = told.get("hint")
+        self.schema: str | None = told.get("schema")
+        self.table: str | None = told.get("table")
+        self.column: str | None = told.get("column")
+        self.constraint: str | None = told.get("constraint")
+        self.position: int | None = told.get("position")
 
     def __reduce__(self) -> tuple[Any, ...]:
         fields = (str(self), self.op, self.sqlstate, self.detail, self.retry, self.reason)
-        return type(self), fields
+        return type(self), fields, self.__dict__
 
 
 class Absent(Error):
@@ -124,11 +133,5 @@ def from_status(status: int, text: str | None, op: str | None = None) -> Error:
     if text is None:
         return cls("the answer does not fit into memory or is not UTF-8", op)
     told: dict[str, Any] = json.loads(text)
-    return cls(
-        told.get("message", ""),
-        told.get("op") or op,
-        told.get("sqlstate"),
-        told.get("detail"),
-        bool(told.get("retry", False)),
-        told.get("reason"),
-    )
+    told.pop("status", None)
+    return cls(told.pop("message", ""), told.pop("op", None) or op, **told)
