@@ -195,8 +195,18 @@ static void lease_grant(struct conn *conn, struct op *op)
     lease_touch(conn);
 }
 
+/* Calls of leases that were submitted while submitting does not send. */
+static void lease_send_held(keep_store *store)
+{
+    for (int i = 0; i < store->conn_count; i++)
+        if (store->conns[i].session.queue.first)
+            lease_serve(&store->conns[i]);
+}
+
 void lease_pump(keep_store *store)
 {
+    if (store->options.hold)
+        lease_send_held(store);
     while (store->state == STORE_OPEN && store->sql_queue.first) {
         struct op *op = store->sql_queue.first;
         struct conn *conn = lease_free_session(store);
