@@ -293,17 +293,23 @@ def read(root=HERE):
     return [ops[name] for name in sorted(ops)]
 
 
+def vector_type(connection):
+    """What {vector} stands for on the server of a psycopg connection."""
+    return connection.execute("select case when to_regtype('vector') is null then 'real[]' else 'vector' end").fetchone()[0]
+
+
 def prepare(connection, op, tables):
     """Prepares one operation on a psycopg connection and compares what the server says with what is declared."""
     protocol = connection.pgconn
-    result = protocol.prepare(b"", op.text(tables).encode())
+    vector = vector_type(connection)
+    result = protocol.prepare(b"", op.text(tables, vector).encode())
     if result.error_message:
         raise Mistake(f"{op.source}: {op.name}: {result.error_message.decode().strip()}")
     described = protocol.describe_prepared(b"")
     oids = [described.param_type(index) for index in range(described.nparams)]
     names = [row[0] for row in connection.execute(
         "select format_type(o, null) from unnest(%s::oid[]) with ordinality as t(o, n) order by n", (oids,))]
-    expected = [arg.parameter(op.batch) for arg in op.args]
+    expected = [vector if arg.type == "vector" else arg.parameter(op.batch) for arg in op.args]
     if names != expected:
         raise Mistake(f"{op.source}: {op.name}: parameters are {names}, declared are {expected}")
     if op.gives == "none":

@@ -36,6 +36,21 @@ def test_an_operation_is_read_whole():
     assert not op.sql.endswith(";")
 
 
+def test_migrations_stand_for_their_files(tmp_path):
+    """As rows that PostgreSQL reads: the tag of the quotes is in none of them."""
+    (tmp_path / "001_first.sql").write_text("select 'it''s';\n")
+    (tmp_path / "002_second.sql").write_text("select $a$2$a$;\n")
+    rows, names = (text for _, text in compiler.migrations(tmp_path))
+    assert rows == "(1, 'first', $migration$select 'it''s';$migration$),\n(2, 'second', $migration$select $a$2$a$;$migration$)"
+    assert names == "(1, 'first'), (2, 'second')"
+    (tmp_path / "004_fourth.sql").write_text("select 4;\n")
+    with pytest.raises(compiler.Mistake, match="not migration 003"):
+        compiler.migrations(tmp_path)
+    (tmp_path / "004_fourth.sql").rename(tmp_path / "003_third.sql").write_text("$migration$")
+    with pytest.raises(compiler.Mistake, match="holds"):
+        compiler.migrations(tmp_path)
+
+
 def test_args_and_fails_may_be_continued():
     op = parse(GOOD.replace("id text+, tags", "id text+\n-- args: tags").replace("; CONFLICT", "\n-- fails: CONFLICT"))
     assert len(op.args) == 3 and len(op.fails) == 2

@@ -26,9 +26,17 @@ ROWS = {
     "acp_events": """insert into acp_events (run_id, event_type, data, created_at)
         select 'run ' || i %% 1000, 'generic', '{}', localtimestamp + i * interval '1 s' from generate_series(1, %s) as i""",
 }
+# The tables of schemas, whose names are in the statements.
+SCHEMA_ROWS = {
+    "memory.memories": """insert into memory.memories (scope, scope_id, key, value, tags)
+        select 'agent', i %% 1000, 'key ' || i, 'the value of number ' || i, array['tag ' || i %% 100]
+        from generate_series(1, %s / 10) as i""",
+}
 # What one item of a batch looks like, for EXPLAIN.
 SAMPLES = {"text": "agent 1", "int": 10, "bool": True, "json": '{"number": 1}', "time": "2026-01-01T00:00:00Z",
-           "bytes": b"x", "document": '{"number": 1}', "vector": "[1, 0.5]"}
+           "bytes": b"x", "document": '{"number": 1}'}
+# The same for arguments that not every text or document will do for.
+NAMED_SAMPLES = {"scope": "agent", "memory_type": "fact", "importance": "0.5", "threshold": "0.5"}
 READS_WHOLE_TABLE = {"state.count", "acp.clear", "run.list", "checkpoint.list"}  # their descriptions say so
 # Their best plan depends on the documents looked for, and the server sees that it does: no generic plan, no rule for
 # tables without statistics.
@@ -56,8 +64,9 @@ def stores(server):
     for state in ("empty", "never analysed", "large"):
         connections[state] = connection = server.connect(server.create_database())
         migrate(connection)
-        for name, statement in ROWS.items():
-            connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(sql.Identifier(name)))
+        for name, statement in {**ROWS, **SCHEMA_ROWS}.items():
+            table = sql.Identifier(*name.split("."))
+            connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(table))
             if state != "empty":
                 connection.execute(statement, (LARGE,))
     connections["large"].execute("analyze")
@@ -69,13 +78,19 @@ def stores(server):
 def plan(connection, op, mode):
     """The lines of the plan of one call, as a prepared statement."""
     arguments = []
+    vector = compiler.vector_type(connection)
+    samples = {**SAMPLES, **NAMED_SAMPLES, "vector": "[1, 0.5]" if vector == "vector" else "{1, 0.5}"}
     for arg in op.args:
-        sample = "[]" if arg.list else SAMPLES[arg.type]
+        sample = "[]" if arg.list else samples.get(arg.name, samples[arg.type])
         value = sql.SQL("array[{}]" if op.batch else "{}").format(sql.Literal(sample))
-        arguments.append(sql.SQL("{}::{}").format(value, sql.SQL(arg.parameter(op.batch))))
+        kind = vector if arg.type == "vector" else arg.parameter(op.batch)
+        arguments.append(sql.SQL("{}::{}").format(value, sql.SQL(kind)))
     call = sql.SQL("({})").format(sql.SQL(", ").join(arguments)) if arguments else sql.SQL("")
     connection.execute(sql.SQL("set plan_cache_mode = {}").format(sql.Literal(mode)))
-    connection.execute("prepare operation as " + op.text({}))
+    # Rows of a schema are wide: to plans without statistics its tables look too small for an index. The engine's own
+    # connections never do without one.
+    connection.execute("set enable_seqscan = " + ("off" if op.needs == "gathering.setup" else "on"))
+    connection.execute("prepare operation as " + op.text({}, vector))
     lines = [row[0] for row in connection.execute(sql.SQL("explain (costs off) execute operation{}").format(call))]
     connection.execute("deallocate operation")
     return lines

@@ -260,6 +260,176 @@ static inline keep_op keep_gathering_status(keep_store *store, int deadline_ms) 
     return keep_submit(store, "gathering.status", NULL, 0, deadline_ms);
 }
 
+/* memory.delete: Makes a memory invisible, as GatheRing does, and gives whether there was one
+ * (and the agent's, where one is named). The row stays for who looks into the table;
+ * memory.forget removes it.
+ *   id        int
+ *   agent_id  int?
+ * Result: deleted. */
+static inline keep_op keep_memory_delete(keep_store *store, keep_text id, keep_text agent_id,
+        int deadline_ms) {
+    const keep_text args[] = {id, agent_id};
+    return keep_submit(store, "memory.delete", args, 2, deadline_ms);
+}
+
+/* memory.forget: Removes a memory for good, deleted or expired ones as well, and gives whether
+ * there was one (and the agent's, where one is named).
+ *   id        int
+ *   agent_id  int?
+ * Result: forgotten. */
+static inline keep_op keep_memory_forget(keep_store *store, keep_text id, keep_text agent_id,
+        int deadline_ms) {
+    const keep_text args[] = {id, agent_id};
+    return keep_submit(store, "memory.forget", args, 2, deadline_ms);
+}
+
+/* memory.get: The memory of that id with its embedding, or null.
+ *   id  int
+ * Result: {id, key, value, agent_id, scope, scope_id, memory_type, tags, importance, metadata,
+ * source_type, source_id, access_count, created_at, updated_at, expires_at, embedding}, or
+ * null when there is none. */
+static inline keep_op keep_memory_get(keep_store *store, keep_text id, int deadline_ms) {
+    const keep_text args[] = {id};
+    return keep_submit(store, "memory.get", args, 1, deadline_ms);
+}
+
+/* memory.info: How memories are searched: the type of embeddings (vector or real[]), their
+ * dimensions, the method of their index (hnsw, ivfflat, or null for none, when all are
+ * compared), and what to do about it where something can be done, else null.
+ * Result: {type, dimensions, index, advice}. */
+static inline keep_op keep_memory_info(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "memory.info", NULL, 0, deadline_ms);
+}
+
+/* memory.list: The memories that pass the filter, newest first; without a limit 100.
+ *   agent_id  int?
+ *   scope     text?
+ *   scope_id  int?
+ *   types     text[]?
+ *   tags      text[]?
+ *   limit     int?
+ *   offset    int?
+ * Result: an array of {id, key, value, agent_id, scope, scope_id, memory_type, tags,
+ * importance, metadata, created_at, expires_at}. */
+static inline keep_op keep_memory_list(keep_store *store, keep_text agent_id, keep_text scope,
+        keep_text scope_id, keep_text types, keep_text tags, keep_text limit, keep_text offset,
+        int deadline_ms) {
+    const keep_text args[] = {agent_id, scope, scope_id, types, tags, limit, offset};
+    return keep_submit(store, "memory.list", args, 7, deadline_ms);
+}
+
+/* memory.recall: As memory.search, and counts the access: access_count of each memory found is
+ * one more, last_accessed_at is now.
+ *   embedding  vector
+ *   agent_id   int?
+ *   scope      text?
+ *   scope_id   int?
+ *   types      text[]?
+ *   tags       text[]?
+ *   limit      int?
+ *   threshold  json?
+ *   effort     int?
+ * Result: an array of {id, key, value, agent_id, scope, scope_id, memory_type, tags,
+ * importance, metadata, created_at, similarity}. */
+static inline keep_op keep_memory_recall(keep_store *store, keep_text embedding,
+        keep_text agent_id, keep_text scope, keep_text scope_id, keep_text types, keep_text tags,
+        keep_text limit, keep_text threshold, keep_text effort, int deadline_ms) {
+    const keep_text args[] = {embedding, agent_id, scope, scope_id, types, tags, limit, threshold, effort};
+    return keep_submit(store, "memory.recall", args, 9, deadline_ms);
+}
+
+/* memory.search: The memories most like an embedding by cosine, most similar first; without a
+ * limit 10, with a threshold only those of at least that similarity (a number from -1 to 1).
+ * Small sets are compared one by one, large ones through the index; `effort` is how many
+ * candidates the index looks at (40 without it; more finds more of the nearest and takes
+ * longer).
+ *   embedding  vector
+ *   agent_id   int?
+ *   scope      text?
+ *   scope_id   int?
+ *   types      text[]?
+ *   tags       text[]?
+ *   limit      int?
+ *   threshold  json?
+ *   effort     int?
+ * Result: an array of {id, key, value, agent_id, scope, scope_id, memory_type, tags,
+ * importance, metadata, created_at, similarity}. */
+static inline keep_op keep_memory_search(keep_store *store, keep_text embedding,
+        keep_text agent_id, keep_text scope, keep_text scope_id, keep_text types, keep_text tags,
+        keep_text limit, keep_text threshold, keep_text effort, int deadline_ms) {
+    const keep_text args[] = {embedding, agent_id, scope, scope_id, types, tags, limit, threshold, effort};
+    return keep_submit(store, "memory.search", args, 9, deadline_ms);
+}
+
+/* memory.search_both: The memories found by likeness or by words or by both, best first;
+ * without a limit 10. The two lists, each five times as long, are joined by reciprocal rank:
+ * score is the sum of 1 / (60 + place) over the lists a memory is in. similarity or rank is
+ * null where a memory was not in that list; the threshold is one of similarity.
+ *   query      text+
+ *   embedding  vector
+ *   agent_id   int?
+ *   scope      text?
+ *   scope_id   int?
+ *   types      text[]?
+ *   tags       text[]?
+ *   limit      int?
+ *   threshold  json?
+ *   effort     int?
+ * Result: an array of {id, key, value, agent_id, scope, scope_id, memory_type, tags,
+ * importance, metadata, created_at, similarity, rank, score}. */
+static inline keep_op keep_memory_search_both(keep_store *store, keep_text query,
+        keep_text embedding, keep_text agent_id, keep_text scope, keep_text scope_id,
+        keep_text types, keep_text tags, keep_text limit, keep_text threshold, keep_text effort,
+        int deadline_ms) {
+    const keep_text args[] = {query, embedding, agent_id, scope, scope_id, types, tags, limit, threshold, effort};
+    return keep_submit(store, "memory.search_both", args, 10, deadline_ms);
+}
+
+/* memory.search_text: The memories whose value holds the words of the query, best first;
+ * without a limit 10. The query is written as for a web search ("exact words", or, -without)
+ * and read as English, so that other forms of a word are found, too.
+ *   query     text+
+ *   agent_id  int?
+ *   scope     text?
+ *   scope_id  int?
+ *   types     text[]?
+ *   tags      text[]?
+ *   limit     int?
+ * Result: an array of {id, key, value, agent_id, scope, scope_id, memory_type, tags,
+ * importance, metadata, created_at, rank}. */
+static inline keep_op keep_memory_search_text(keep_store *store, keep_text query,
+        keep_text agent_id, keep_text scope, keep_text scope_id, keep_text types, keep_text tags,
+        keep_text limit, int deadline_ms) {
+    const keep_text args[] = {query, agent_id, scope, scope_id, types, tags, limit};
+    return keep_submit(store, "memory.search_text", args, 7, deadline_ms);
+}
+
+/* memory.store: Stores a memory. Without a scope it is the agent's, and global where there is
+ * no agent; without a scope_id that is the agent's id. `importance` is a number from 0 to 1,
+ * else 0.5. The embedding must have as many dimensions as the table (1536); without one the
+ * memory is found by its words only.
+ *   key          text+
+ *   value        text
+ *   embedding    vector?
+ *   agent_id     int?
+ *   scope        text?
+ *   scope_id     int?
+ *   memory_type  text?
+ *   tags         text[]?
+ *   importance   json?
+ *   metadata     json?
+ *   source_type  text?
+ *   source_id    int?
+ *   expires_at   time?
+ * Result: id. */
+static inline keep_op keep_memory_store(keep_store *store, keep_text key, keep_text value,
+        keep_text embedding, keep_text agent_id, keep_text scope, keep_text scope_id,
+        keep_text memory_type, keep_text tags, keep_text importance, keep_text metadata,
+        keep_text source_type, keep_text source_id, keep_text expires_at, int deadline_ms) {
+    const keep_text args[] = {key, value, embedding, agent_id, scope, scope_id, memory_type, tags, importance, metadata, source_type, source_id, expires_at};
+    return keep_submit(store, "memory.store", args, 13, deadline_ms);
+}
+
 /* run.delete: Deletes a run and its events together, and the events also where there is no
  * run. Gives the number of runs deleted, 0 or 1.
  *   run_id  text

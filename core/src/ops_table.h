@@ -1798,8 +1798,8 @@ static const struct sql_piece gathering_plan_sql[] = {
      "$fit$;$migration$),\n"
      "(9, 'search', $migration$-- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names\n"
      "-- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that\n"
-     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter\n"
-     "-- have left too few of its rows, all are compared after all.\n"
+     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter have\n"
+     "-- left too few of its rows, all are compared after all. Without a filter a table that is not small goes to the index at once.\n"
      "\n"
      "create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$\n"
      "declare\n"
@@ -1812,10 +1812,10 @@ static const struct sql_piece gathering_plan_sql[] = {
      "begin\n"
      "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
      "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
-     "    kind := found.kind;\n"
-     "    dimensions := coalesce(found.dimensions, 1536);\n"
-     "    indexed := kind <> 'real[]';\n", NULL},
-    {PIECE_TEXT, "    iterative := indexed and exists (select from pg_extension as e\n"
+     "    kind := found.kind;\n", NULL},
+    {PIECE_TEXT, "    dimensions := coalesce(found.dimensions, 1536);\n"
+     "    indexed := kind <> 'real[]';\n"
+     "    iterative := indexed and exists (select from pg_extension as e\n"
      "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n"
      "    -- Those for the other type would only stand in the way.\n"
      "    for found in\n"
@@ -1834,7 +1834,7 @@ static const struct sql_piece gathering_plan_sql[] = {
      "        template := replace(template, 'DIMENSIONS', dimensions::text);\n"
      "        template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);\n"
      "        template := replace(template, 'FEW', case when indexed\n"
-     "            then 'greatest(200, sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
+     "            then 'greatest(200, 2 * sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
      "        template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);\n"
      "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
      "                and (m.expires_at is null or m.expires_at > now())\n"
@@ -1844,13 +1844,13 @@ static const struct sql_piece gathering_plan_sql[] = {
      "    end loop;\n"
      "end\n"
      "$make$;\n"
-     "\n"
-     "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n", NULL},
-    {PIECE_TEXT, "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
+     "\n", NULL},
+    {PIECE_TEXT, "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n"
+     "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
      "language sql immutable as $templates$\n"
      "    values\n"
      "    (1, null, $template$\n"
-     "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql immutable as $function$\n"
+     "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql stable as $function$\n"
      "begin\n"
      "    if COUNT(embedding) <> DIMENSIONS then\n"
      "        raise exception 'the embedding has % dimensions, the memories have DIMENSIONS', COUNT(embedding) using errcode = '22023';\n"
@@ -1876,13 +1876,13 @@ static const struct sql_piece gathering_plan_sql[] = {
      "            where m.scope = any (coalesce(array[p_scope], enum_range(null::public.memory_scope)))\n"
      "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
      "            limit p_most);\n"
-     "    end if;\n"
-     "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
+     "    end if;\n", NULL},
+    {PIECE_TEXT, "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
      "end\n"
      "$function$\n"
      "$template$),\n"
-     "    (3, true, $template$\n", NULL},
-    {PIECE_TEXT, "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
+     "    (3, true, $template$\n"
+     "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
      "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
      "    with compared as materialized (\n"
      "        select m.id, 1 - (m.embedding <=> query) as similarity from memory.memories as m where m.id = any (p_ids)\n"
@@ -1913,10 +1913,10 @@ static const struct sql_piece gathering_plan_sql[] = {
      "create or replace function memory.nearest_by_index(query KIND, p_agent_id bigint, p_scope public.memory_scope,\n"
      "    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint)\n"
      "returns table (id bigint, similarity double precision) language plpgsql stable\n"
-     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n"
-     "set hnsw.ef_search = 40 set ivfflat.probes = 100 ITERATIVE as $function$\n"
-     "begin\n", NULL},
-    {PIECE_TEXT, "    perform set_config('hnsw.ef_search', least(greatest(coalesce(p_effort, 40), p_limit), 1000)::text, true);\n"
+     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n", NULL},
+    {PIECE_TEXT, "set hnsw.ef_search = 40 set ivfflat.probes = 100 ITERATIVE as $function$\n"
+     "begin\n"
+     "    perform set_config('hnsw.ef_search', least(greatest(coalesce(p_effort, 40), p_limit), 1000)::text, true);\n"
      "    return query\n"
      "    select m.id, 1 - (m.embedding <=> query) from memory.memories as m\n"
      "    where CONDITIONS\n"
@@ -1932,27 +1932,31 @@ static const struct sql_piece gathering_plan_sql[] = {
      "    p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,\n"
      "    p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,\n"
      "    p_effort bigint default null)\n"
-     "returns table (id bigint, similarity double precision) language plpgsql stable as $function$\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable rows 10 as $function$\n"
      "#variable_conflict use_column\n"
      "declare\n"
      "    ids bigint[];\n"
      "    nearest bigint[];\n"
      "    similarities double precision[];\n"
-     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them: so up to the square root of limit *\n"
-     "    -- rows all are compared. Rows are guessed from the file, 256 bytes each: without its embedding one is rarely smaller.\n"
+     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them, at twice the price and more: so\n"
+     "    -- up to twice the square root of limit * rows all are compared. Rows are guessed from the file, 256 bytes each:\n"
+     "    -- without its embedding one is rarely smaller.\n"
      "    few constant bigint := FEW;\n"
+     "    narrowed constant boolean := num_nonnulls(p_agent_id, p_scope, p_scope_id, p_types, p_tags) > 0;\n"
      "begin\n"
      "    if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then\n"
      "        return;\n"
      "    end if;\n"
-     "    ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
-     "    if cardinality(ids) > few then\n"
-     "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
+     "    if narrowed or few is null or pg_relation_size('memory.memories') < 1024 * few then\n"
+     "        ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
+     "    end if;\n"
+     "    if ids is null or cardinality(ids) > few then\n", NULL},
+    {PIECE_TEXT, "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
      "        from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;\n"
      "        if coalesce(cardinality(nearest), 0) < p_limit then\n"
      "            nearest := null;\n"
-     "            ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);\n", NULL},
-    {PIECE_TEXT, "        end if;\n"
+     "            ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);\n"
+     "        end if;\n"
      "    end if;\n"
      "    if nearest is null then\n"
      "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
@@ -1981,8 +1985,8 @@ static const struct sql_piece gathering_plan_sql[] = {
      "-- 1 MB, so of a very long text only the beginning is looked at, rather than refusing it.\n"
      "\n"
      "alter table memory.memories\n"
-     "    add column if not exists value_fts tsvector generated always as (to_tsvector('english', left(value, 200000))) stored;\n"
-     "create index if not exists idx_memories_value_fts on memory.memories using gin (value_fts);\n"
+     "    add column if not exists value_fts tsvector generated always as (to_tsvector('english', left(value, 200000))) stored;\n", NULL},
+    {PIECE_TEXT, "create index if not exists idx_memories_value_fts on memory.memories using gin (value_fts);\n"
      "\n"
      "alter table memory.knowledge_base\n"
      "    add column if not exists content_fts tsvector\n"
@@ -1991,8 +1995,8 @@ static const struct sql_piece gathering_plan_sql[] = {
      "(11, 'fit', $migration$-- The first run of what 008 and 009 define.\n"
      "\n"
      "do $do$\n"
-     "begin\n", NULL},
-    {PIECE_TEXT, "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
+     "begin\n"
+     "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
      "    perform memory.make_search();\n"
      "end\n"
      "$do$;$migration$),\n"
@@ -2021,8 +2025,8 @@ static const struct sql_piece gathering_plan_sql[] = {
      "        foreach place in array array['agent', 'audit', 'auth', 'circle', 'communication', 'conversation', 'memory', 'pipeline',\n"
      "            'project', 'review', 'schedule'] loop\n"
      "            execute format('grant usage on schema %I to gathering_app', place);\n"
-     "            execute format('grant all on all tables in schema %I to gathering_app', place);\n"
-     "            execute format('grant all on all sequences in schema %I to gathering_app', place);\n"
+     "            execute format('grant all on all tables in schema %I to gathering_app', place);\n", NULL},
+    {PIECE_TEXT, "            execute format('grant all on all sequences in schema %I to gathering_app', place);\n"
      "            execute format('grant execute on all functions in schema %I to gathering_app', place);\n"
      "        end loop;\n"
      "    end if;\n"
@@ -3338,8 +3342,8 @@ static const struct sql_piece gathering_setup_sql[] = {
      "$fit$;$migration$),\n"
      "(9, 'search', $migration$-- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names\n"
      "-- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that\n"
-     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter\n"
-     "-- have left too few of its rows, all are compared after all.\n"
+     "-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter have\n"
+     "-- left too few of its rows, all are compared after all. Without a filter a table that is not small goes to the index at once.\n"
      "\n"
      "create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$\n"
      "declare\n"
@@ -3356,10 +3360,10 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    dimensions := coalesce(found.dimensions, 1536);\n"
      "    indexed := kind <> 'real[]';\n"
      "    iterative := indexed and exists (select from pg_extension as e\n"
-     "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n"
-     "    -- Those for the other type would only stand in the way.\n"
-     "    for found in\n", NULL},
-    {PIECE_TEXT, "        select p.oid::regprocedure as id from pg_proc as p\n"
+     "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n", NULL},
+    {PIECE_TEXT, "    -- Those for the other type would only stand in the way.\n"
+     "    for found in\n"
+     "        select p.oid::regprocedure as id from pg_proc as p\n"
      "        where p.pronamespace = 'memory'::regnamespace and p.proargtypes[0] <> kind::regtype\n"
      "            and p.proname in ('fitting', 'nearest', 'nearest_of', 'nearest_by_index', 'search_similar_memories')\n"
      "    loop\n"
@@ -3374,7 +3378,7 @@ static const struct sql_piece gathering_setup_sql[] = {
      "        template := replace(template, 'DIMENSIONS', dimensions::text);\n"
      "        template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);\n"
      "        template := replace(template, 'FEW', case when indexed\n"
-     "            then 'greatest(200, sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
+     "            then 'greatest(200, 2 * sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);\n"
      "        template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);\n"
      "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
      "                and (m.expires_at is null or m.expires_at > now())\n"
@@ -3389,10 +3393,10 @@ static const struct sql_piece gathering_setup_sql[] = {
      "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
      "language sql immutable as $templates$\n"
      "    values\n"
-     "    (1, null, $template$\n"
-     "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql immutable as $function$\n"
-     "begin\n", NULL},
-    {PIECE_TEXT, "    if COUNT(embedding) <> DIMENSIONS then\n"
+     "    (1, null, $template$\n", NULL},
+    {PIECE_TEXT, "create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql stable as $function$\n"
+     "begin\n"
+     "    if COUNT(embedding) <> DIMENSIONS then\n"
      "        raise exception 'the embedding has % dimensions, the memories have DIMENSIONS', COUNT(embedding) using errcode = '22023';\n"
      "    end if;\n"
      "    return embedding;\n"
@@ -3424,10 +3428,10 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    (3, true, $template$\n"
      "create or replace function memory.nearest_of(query KIND, p_ids bigint[], p_limit bigint)\n"
      "returns table (id bigint, similarity double precision) language sql stable as $function$\n"
-     "    with compared as materialized (\n"
-     "        select m.id, 1 - (m.embedding <=> query) as similarity from memory.memories as m where m.id = any (p_ids)\n"
-     "    )\n", NULL},
-    {PIECE_TEXT, "    select c.id, c.similarity from compared as c where c.similarity <> 'NaN' order by c.similarity desc, c.id limit p_limit\n"
+     "    with compared as materialized (\n", NULL},
+    {PIECE_TEXT, "        select m.id, 1 - (m.embedding <=> query) as similarity from memory.memories as m where m.id = any (p_ids)\n"
+     "    )\n"
+     "    select c.id, c.similarity from compared as c where c.similarity <> 'NaN' order by c.similarity desc, c.id limit p_limit\n"
      "$function$\n"
      "$template$),\n"
      "    (3, false, $template$\n"
@@ -3464,43 +3468,47 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    limit p_limit;\n"
      "end\n"
      "$function$\n"
-     "$template$),\n"
-     "    (5, null, $template$\n", NULL},
-    {PIECE_TEXT, "-- The memories most like the query that pass the filter (null: any), with a similarity of at least p_threshold, most\n"
+     "$template$),\n", NULL},
+    {PIECE_TEXT, "    (5, null, $template$\n"
+     "-- The memories most like the query that pass the filter (null: any), with a similarity of at least p_threshold, most\n"
      "-- similar first; similarity is the cosine, from -1 to 1. p_effort is how many the index looks at (null: 40).\n"
      "create or replace function memory.nearest(query KIND, p_agent_id bigint default null,\n"
      "    p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,\n"
      "    p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,\n"
      "    p_effort bigint default null)\n"
-     "returns table (id bigint, similarity double precision) language plpgsql stable as $function$\n"
+     "returns table (id bigint, similarity double precision) language plpgsql stable rows 10 as $function$\n"
      "#variable_conflict use_column\n"
      "declare\n"
      "    ids bigint[];\n"
      "    nearest bigint[];\n"
      "    similarities double precision[];\n"
-     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them: so up to the square root of limit *\n"
-     "    -- rows all are compared. Rows are guessed from the file, 256 bytes each: without its embedding one is rarely smaller.\n"
+     "    -- Comparing n costs n distances, asking the index about limit * rows / n of them, at twice the price and more: so\n"
+     "    -- up to twice the square root of limit * rows all are compared. Rows are guessed from the file, 256 bytes each:\n"
+     "    -- without its embedding one is rarely smaller.\n"
      "    few constant bigint := FEW;\n"
+     "    narrowed constant boolean := num_nonnulls(p_agent_id, p_scope, p_scope_id, p_types, p_tags) > 0;\n"
      "begin\n"
      "    if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then\n"
      "        return;\n"
      "    end if;\n"
-     "    ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
-     "    if cardinality(ids) > few then\n"
+     "    if narrowed or few is null or pg_relation_size('memory.memories') < 1024 * few then\n"
+     "        ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
+     "    end if;\n"
+     "    if ids is null or cardinality(ids) > few then\n"
      "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
      "        from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;\n"
      "        if coalesce(cardinality(nearest), 0) < p_limit then\n"
      "            nearest := null;\n"
      "            ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);\n"
      "        end if;\n"
-     "    end if;\n"
-     "    if nearest is null then\n"
+     "    end if;\n", NULL},
+    {PIECE_TEXT, "    if nearest is null then\n"
      "        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities\n"
      "        from memory.nearest_of(query, ids, p_limit) as i;\n"
      "    end if;\n"
      "    return query\n"
-     "    select u.id, u.similarity from unnest(nearest, similarities) as u(id, similarity)\n", NULL},
-    {PIECE_TEXT, "    where p_threshold is null or u.similarity >= p_threshold\n"
+     "    select u.id, u.similarity from unnest(nearest, similarities) as u(id, similarity)\n"
+     "    where p_threshold is null or u.similarity >= p_threshold\n"
      "    order by u.similarity desc, u.id;\n"
      "end\n"
      "$function$\n"
@@ -3531,13 +3539,13 @@ static const struct sql_piece gathering_setup_sql[] = {
      "(11, 'fit', $migration$-- The first run of what 008 and 009 define.\n"
      "\n"
      "do $do$\n"
-     "begin\n"
-     "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
+     "begin\n", NULL},
+    {PIECE_TEXT, "    perform set_config('statekeep.note', array_to_string(memory.fit_vectors(false), '; '), true);\n"
      "    perform memory.make_search();\n"
      "end\n"
      "$do$;$migration$),\n"
-     "(12, 'peer', $migration$-- GatheRing's own bookkeeping, so that its set-up finds the tables made: it is told of those of its migrations whose effect is\n", NULL},
-    {PIECE_TEXT, "-- here. 002 and 003 only bring data (providers, models, personas), repeat harmlessly, and are left for it to run. Its role\n"
+     "(12, 'peer', $migration$-- GatheRing's own bookkeeping, so that its set-up finds the tables made: it is told of those of its migrations whose effect is\n"
+     "-- here. 002 and 003 only bring data (providers, models, personas), repeat harmlessly, and are left for it to run. Its role\n"
      "-- gets its rights where it exists; no role is made.\n"
      "\n"
      "create table if not exists public.migrations (\n"
@@ -3571,14 +3579,14 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    for attempt in 1..2 loop\n"
      "        if to_regclass('public.statekeep_migrations') is not null then\n"
      "            select coalesce(max(m.version), 0) into latest from public.statekeep_migrations as m where m.store = 'gathering';\n"
-     "        end if;\n"
-     "        if latest > cardinality(names) then\n"
+     "        end if;\n", NULL},
+    {PIECE_TEXT, "        if latest > cardinality(names) then\n"
      "            raise exception 'the schemas of gathering are of version %, the latest that is known here is %',\n"
      "                latest, cardinality(names);\n"
      "        elsif latest = cardinality(names) then\n"
      "            return;\n"
-     "        end if;\n", NULL},
-    {PIECE_TEXT, "        perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));\n"
+     "        end if;\n"
+     "        perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));\n"
      "    end loop;\n"
      "    create table if not exists public.statekeep_migrations (\n"
      "        store text not null,\n"
@@ -3611,6 +3619,340 @@ static const struct sql_piece gathering_status_sql[] = {
      "from (values (1, 'types'), (2, 'tables'), (3, 'more_tables'), (4, 'columns'), (5, 'indexes'), (6, 'views'), (7, 'functions'), (8, 'vectors'), (9, 'search'), (10, 'text'), (11, 'fit'), (12, 'peer')) as w(version, name)\n"
      "left join applied as a on a.version = w.version\n"
      "order by w.version", NULL},
+};
+
+static const struct arg_spec memory_delete_args[] = {
+    {"id", ARG_INT, false, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+};
+static const char *const memory_delete_columns[] = {"deleted"};
+static const int memory_delete_key[] = {0};
+static const struct sql_piece memory_delete_sql[] = {
+    {PIECE_TEXT, "with input as materialized (\n"
+     "    select u.id, u.agent_id, u.n from unnest($1::bigint[], $2::bigint[]) with ordinality as u(id, agent_id, n)\n"
+     "),\n"
+     "locked as materialized (\n"
+     "    select s.id\n"
+     "    from (select e.id, e.agent_id from input as e order by e.id) as i\n"
+     "    cross join lateral (\n"
+     "        select m.id from memory.memories as m\n"
+     "        where m.id = i.id and m.is_active and (i.agent_id is null or m.agent_id = i.agent_id)\n"
+     "        limit 1\n"
+     "        for update\n"
+     "    ) as s\n"
+     "),\n"
+     "gone as (\n"
+     "    update memory.memories as m set is_active = false where m.id = any (array(select l.id from locked as l)) returning m.id\n"
+     ")\n"
+     "select i.n, i.id in (select g.id from gone as g) as deleted from input as i", NULL},
+};
+
+static const struct arg_spec memory_forget_args[] = {
+    {"id", ARG_INT, false, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+};
+static const char *const memory_forget_columns[] = {"forgotten"};
+static const int memory_forget_key[] = {0};
+static const struct sql_piece memory_forget_sql[] = {
+    {PIECE_TEXT, "with input as materialized (\n"
+     "    select u.id, u.agent_id, u.n from unnest($1::bigint[], $2::bigint[]) with ordinality as u(id, agent_id, n)\n"
+     "),\n"
+     "locked as materialized (\n"
+     "    select s.id\n"
+     "    from (select e.id, e.agent_id from input as e order by e.id) as i\n"
+     "    cross join lateral (\n"
+     "        select m.id from memory.memories as m where m.id = i.id and (i.agent_id is null or m.agent_id = i.agent_id)\n"
+     "        limit 1\n"
+     "        for update\n"
+     "    ) as s\n"
+     "),\n"
+     "gone as (\n"
+     "    delete from memory.memories as m where m.id = any (array(select l.id from locked as l)) returning m.id\n"
+     ")\n"
+     "select i.n, i.id in (select g.id from gone as g) as forgotten from input as i", NULL},
+};
+
+static const struct arg_spec memory_get_args[] = {
+    {"id", ARG_INT, false, false, false},
+};
+static const char *const memory_get_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "source_type", "source_id", "access_count", "created_at", "updated_at", "expires_at", "embedding"};
+static const int memory_get_key[] = {0};
+static const struct sql_piece memory_get_sql[] = {
+    {PIECE_TEXT, "select i.n, s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, s.tags, s.importance, s.metadata,\n"
+     "    s.source_type, s.source_id, s.access_count, s.created_at, s.updated_at, s.expires_at, s.embedding\n"
+     "from unnest($1::bigint[]) with ordinality as i(id, n)\n"
+     "cross join lateral (\n"
+     "    select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, to_json(m.tags) as tags, m.importance,\n"
+     "        m.metadata, m.source_type, m.source_id, m.access_count, to_char(m.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "        to_char(m.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at, to_char(m.expires_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as expires_at, to_json(m.embedding::real[]) as embedding\n"
+     "    from memory.memories as m\n"
+     "    where m.id = i.id and m.is_active and (m.expires_at is null or m.expires_at > now())\n"
+     "    limit 1\n"
+     ") as s", NULL},
+};
+
+static const char *const memory_info_columns[] = {"type", "dimensions", "index", "advice"};
+static const struct sql_piece memory_info_sql[] = {
+    {PIECE_TEXT, "select c.type, c.dimensions, c.index, case\n"
+     "    when c.index = 'hnsw' then null\n"
+     "    when c.index = 'ivfflat' then 'the index misses most neighbours: call gathering.index, which replaces it'\n"
+     "    when c.type = 'vector' and exists (select from pg_am as a where a.amname = 'hnsw') then 'call gathering.index, which makes the index'\n"
+     "    when c.type = 'vector' then 'install pgvector 0.5 or newer, run alter extension vector update, then call gathering.index'\n"
+     "    when c.known then 'call gathering.index, which makes the embeddings vectors and indexes them'\n"
+     "    when c.available then 'run create extension vector, then call gathering.index'\n"
+     "    else 'install pgvector on the server, run create extension vector, then call gathering.index'\n"
+     "    end as advice\n"
+     "from (\n"
+     "    select format_type(a.atttypid, null) as type, coalesce(nullif(a.atttypmod, -1), 1536) as dimensions,\n"
+     "        (\n"
+     "            select min(w.amname::text) from pg_index as x\n"
+     "            join pg_class as r on r.oid = x.indexrelid\n"
+     "            join pg_am as w on w.oid = r.relam\n"
+     "            where x.indrelid = a.attrelid and x.indkey[0] = a.attnum and w.amname in ('hnsw', 'ivfflat') and x.indisvalid\n"
+     "        ) as index,\n"
+     "        to_regtype('vector') is not null as known,\n"
+     "        exists (select from pg_available_extensions as e where e.name = 'vector') as available\n"
+     "    from pg_attribute as a\n"
+     "    where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding'\n"
+     ") as c", NULL},
+};
+
+static const struct arg_spec memory_list_args[] = {
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"types", ARG_TEXT, true, false, true},
+    {"tags", ARG_TEXT, true, false, true},
+    {"limit", ARG_INT, true, false, false},
+    {"offset", ARG_INT, true, false, false},
+};
+static const char *const memory_list_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "created_at", "expires_at"};
+static const struct sql_piece memory_list_sql[] = {
+    {PIECE_TEXT, "with chosen as materialized (\n"
+     "    (\n"
+     "        select m.id, row_number() over (order by m.created_at desc, m.id desc) as n from memory.memories as m\n"
+     "        where $1::bigint is not null and m.agent_id = $1::bigint\n"
+     "            and m.is_active and (m.expires_at is null or m.expires_at > now())\n"
+     "            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
+     "            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
+     "            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
+     "        order by m.created_at desc, m.id desc\n"
+     "        limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select m.id, row_number() over (order by m.id desc) as n from memory.memories as m\n"
+     "        where $1::bigint is null\n"
+     "            and m.is_active and (m.expires_at is null or m.expires_at > now())\n"
+     "            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
+     "            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
+     "            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
+     "        order by m.id desc\n"
+     "        limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)\n"
+     "    )\n"
+     ")\n"
+     "select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,\n"
+     "    m.created_at, m.expires_at\n"
+     "from chosen as c\n"
+     "cross join lateral (\n"
+     "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n"
+     "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, to_char(s.expires_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as expires_at\n"
+     "    from memory.memories as s where s.id = c.id\n"
+     "    limit 1\n", NULL},
+    {PIECE_TEXT, ") as m\n"
+     "order by c.n", NULL},
+};
+
+static const struct arg_spec memory_recall_args[] = {
+    {"embedding", ARG_VECTOR, false, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"types", ARG_TEXT, true, false, true},
+    {"tags", ARG_TEXT, true, false, true},
+    {"limit", ARG_INT, true, false, false},
+    {"threshold", ARG_JSON, true, false, false},
+    {"effort", ARG_INT, true, false, false},
+};
+static const char *const memory_recall_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "created_at", "similarity"};
+static const struct sql_piece memory_recall_sql[] = {
+    {PIECE_TEXT, "with found as materialized (\n"
+     "    select n.id, n.similarity\n"
+     "    from memory.nearest($1::", NULL},
+    {PIECE_VECTOR, "vector", NULL},
+    {PIECE_TEXT, ", $2::bigint, $3::text::public.memory_scope, $4::bigint,\n"
+     "        case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
+     "        case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
+     "        coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as n\n"
+     "),\n"
+     "locked as materialized (\n"
+     "    select s.id\n"
+     "    from (select f.id from found as f order by f.id) as i\n"
+     "    cross join lateral (select m.id from memory.memories as m where m.id = i.id limit 1 for update) as s\n"
+     "),\n"
+     "touched as (\n"
+     "    update memory.memories as m set access_count = coalesce(m.access_count, 0) + 1, last_accessed_at = now()\n"
+     "    where m.id = any (array(select l.id from locked as l))\n"
+     ")\n"
+     "select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,\n"
+     "    m.created_at, i.similarity\n"
+     "from found as i\n"
+     "cross join lateral (\n"
+     "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n"
+     "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at\n"
+     "    from memory.memories as s where s.id = i.id\n"
+     "    limit 1\n"
+     ") as m\n"
+     "order by i.similarity desc, m.id", NULL},
+};
+
+static const struct arg_spec memory_search_args[] = {
+    {"embedding", ARG_VECTOR, false, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"types", ARG_TEXT, true, false, true},
+    {"tags", ARG_TEXT, true, false, true},
+    {"limit", ARG_INT, true, false, false},
+    {"threshold", ARG_JSON, true, false, false},
+    {"effort", ARG_INT, true, false, false},
+};
+static const char *const memory_search_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "created_at", "similarity"};
+static const struct sql_piece memory_search_sql[] = {
+    {PIECE_TEXT, "select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,\n"
+     "    m.created_at, i.similarity\n"
+     "from memory.nearest($1::", NULL},
+    {PIECE_VECTOR, "vector", NULL},
+    {PIECE_TEXT, ", $2::bigint, $3::text::public.memory_scope, $4::bigint,\n"
+     "    case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
+     "    case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
+     "    coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as i\n"
+     "cross join lateral (\n"
+     "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n"
+     "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at\n"
+     "    from memory.memories as s where s.id = i.id\n"
+     "    limit 1\n"
+     ") as m\n"
+     "order by i.similarity desc, m.id", NULL},
+};
+
+static const struct arg_spec memory_search_both_args[] = {
+    {"query", ARG_TEXT, false, true, false},
+    {"embedding", ARG_VECTOR, false, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"types", ARG_TEXT, true, false, true},
+    {"tags", ARG_TEXT, true, false, true},
+    {"limit", ARG_INT, true, false, false},
+    {"threshold", ARG_JSON, true, false, false},
+    {"effort", ARG_INT, true, false, false},
+};
+static const char *const memory_search_both_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "created_at", "similarity", "rank", "score"};
+static const struct sql_piece memory_search_both_sql[] = {
+    {PIECE_TEXT, "with like_it as materialized (\n"
+     "    select n.id, n.similarity, row_number() over (order by n.similarity desc, n.id) as place\n"
+     "    from memory.nearest($2::", NULL},
+    {PIECE_VECTOR, "vector", NULL},
+    {PIECE_TEXT, ", $3::bigint, $4::text::public.memory_scope, $5::bigint,\n"
+     "        case when $6::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
+     "        case when $7::jsonb is not null then array(select e.name from jsonb_array_elements_text($7::jsonb) as e(name)) end,\n"
+     "        5 * coalesce($8::bigint, 10), ($9::jsonb)::double precision, $10::bigint) as n\n"
+     "),\n"
+     "worded as materialized (\n"
+     "    select m.id, ts_rank_cd(m.value_fts, websearch_to_tsquery('english', $1::text)) as rank\n"
+     "    from memory.memories as m\n"
+     "    where m.value_fts @@ websearch_to_tsquery('english', $1::text)\n"
+     "        and m.is_active and (m.expires_at is null or m.expires_at > now()) and ($3::bigint is null or m.agent_id = $3::bigint)\n"
+     "        and ($4::text is null or m.scope = $4::text::public.memory_scope) and ($5::bigint is null or m.scope_id = $5::bigint)\n"
+     "        and ($6::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($6::jsonb))))\n"
+     "        and ($7::jsonb is null or m.tags && array(select jsonb_array_elements_text($7::jsonb)))\n"
+     "    order by 2 desc, m.id\n"
+     "    limit 5 * coalesce($8::bigint, 10)\n"
+     "),\n"
+     "placed as (\n"
+     "    select w.id, w.rank, row_number() over (order by w.rank desc, w.id) as place from worded as w\n"
+     "),\n"
+     "joined as materialized (\n"
+     "    select coalesce(l.id, p.id) as id, l.similarity, p.rank,\n"
+     "        coalesce(1.0 / (60 + l.place), 0)::double precision + coalesce(1.0 / (60 + p.place), 0)::double precision as score\n"
+     "    from like_it as l full join placed as p on p.id = l.id\n"
+     "    order by 4 desc, 1\n"
+     "    limit coalesce($8::bigint, 10)\n"
+     ")\n"
+     "select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,\n"
+     "    m.created_at, i.similarity, i.rank, i.score\n"
+     "from joined as i\n"
+     "cross join lateral (\n"
+     "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n", NULL},
+    {PIECE_TEXT, "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at\n"
+     "    from memory.memories as s where s.id = i.id\n"
+     "    limit 1\n"
+     ") as m\n"
+     "order by i.score desc, m.id", NULL},
+};
+
+static const struct arg_spec memory_search_text_args[] = {
+    {"query", ARG_TEXT, false, true, false},
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"types", ARG_TEXT, true, false, true},
+    {"tags", ARG_TEXT, true, false, true},
+    {"limit", ARG_INT, true, false, false},
+};
+static const char *const memory_search_text_columns[] = {"id", "key", "value", "agent_id", "scope", "scope_id", "memory_type", "tags", "importance", "metadata", "created_at", "rank"};
+static const struct sql_piece memory_search_text_sql[] = {
+    {PIECE_TEXT, "with found as materialized (\n"
+     "    select m.id, ts_rank_cd(m.value_fts, websearch_to_tsquery('english', $1::text)) as rank\n"
+     "    from memory.memories as m\n"
+     "    where m.value_fts @@ websearch_to_tsquery('english', $1::text)\n"
+     "        and m.is_active and (m.expires_at is null or m.expires_at > now()) and ($2::bigint is null or m.agent_id = $2::bigint)\n"
+     "        and ($3::text is null or m.scope = $3::text::public.memory_scope) and ($4::bigint is null or m.scope_id = $4::bigint)\n"
+     "        and ($5::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($5::jsonb))))\n"
+     "        and ($6::jsonb is null or m.tags && array(select jsonb_array_elements_text($6::jsonb)))\n"
+     "    order by 2 desc, m.id\n"
+     "    limit coalesce($7::bigint, 10)\n"
+     ")\n"
+     "select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,\n"
+     "    m.created_at, i.rank\n"
+     "from found as i\n"
+     "cross join lateral (\n"
+     "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n"
+     "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at\n"
+     "    from memory.memories as s where s.id = i.id\n"
+     "    limit 1\n"
+     ") as m\n"
+     "order by i.rank desc, m.id", NULL},
+};
+
+static const struct arg_spec memory_store_args[] = {
+    {"key", ARG_TEXT, false, true, false},
+    {"value", ARG_TEXT, false, false, false},
+    {"embedding", ARG_VECTOR, true, false, false},
+    {"agent_id", ARG_INT, true, false, false},
+    {"scope", ARG_TEXT, true, false, false},
+    {"scope_id", ARG_INT, true, false, false},
+    {"memory_type", ARG_TEXT, true, false, false},
+    {"tags", ARG_TEXT, true, false, true},
+    {"importance", ARG_JSON, true, false, false},
+    {"metadata", ARG_JSON, true, false, false},
+    {"source_type", ARG_TEXT, true, false, false},
+    {"source_id", ARG_INT, true, false, false},
+    {"expires_at", ARG_TIME, true, false, false},
+};
+static const char *const memory_store_columns[] = {"id"};
+static const struct sql_piece memory_store_sql[] = {
+    {PIECE_TEXT, "insert into memory.memories as m (key, value, embedding, agent_id, scope, scope_id, memory_type, tags, importance, metadata,\n"
+     "    source_type, source_id, expires_at)\n"
+     "values ($1::text, $2::text, memory.fitting($3::", NULL},
+    {PIECE_VECTOR, "vector", NULL},
+    {PIECE_TEXT, "), $4::bigint,\n"
+     "    coalesce($5::text::public.memory_scope, case when $4::bigint is null then 'global' else 'agent' end::public.memory_scope),\n"
+     "    coalesce($6::bigint, $4::bigint), coalesce($7::text::public.memory_type, 'fact'),\n"
+     "    array(select e.tag from jsonb_array_elements_text($8::jsonb) as e(tag)), coalesce(($9::jsonb)::double precision, 0.5),\n"
+     "    coalesce($10::jsonb, '{}'), $11::text, $12::bigint, $13::text::timestamptz)\n"
+     "returning m.id", NULL},
 };
 
 static const struct arg_spec run_delete_args[] = {
@@ -4370,7 +4712,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .doc = "Fits memories, knowledge and files to the pgvector that is there by now: real[] becomes vector(1536), and an HNSW index is made where there is none, in place of GatheRing's IVFFlat index, which misses most neighbours. Gives what it changed, as an array of sentences. Writers of a table wait while it is rewritten or indexed: about a second for a thousand embeddings."},
     {.name = "gathering.plan",
      .columns = gathering_plan_columns, .column_count = 3,
-     .sql = gathering_plan_sql, .sql_count = 38,
+     .sql = gathering_plan_sql, .sql_count = 39,
      .gives = GIVES_MANY,
      .same_key = SAME_KEY_ANY,
      .resend = RESEND_YES,
@@ -4395,6 +4737,122 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .resend_arg = -1,
      .fails = "",
      .doc = "The migrations of gathering.setup, each with the time when it ran (null when it has not) and what it has to say about it, as which index it replaced. The table may not be there yet: ts_stat() runs a query that is a text."},
+    {.name = "memory.delete",
+     .args = memory_delete_args, .arg_count = 2,
+     .columns = memory_delete_columns, .column_count = 1,
+     .key = memory_delete_key, .key_count = 1,
+     .sql = memory_delete_sql, .sql_count = 1,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_CONFLICT,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Makes a memory invisible, as GatheRing does, and gives whether there was one (and the agent's, where one is named). The row stays for who looks into the table; memory.forget removes it."},
+    {.name = "memory.forget",
+     .args = memory_forget_args, .arg_count = 2,
+     .columns = memory_forget_columns, .column_count = 1,
+     .key = memory_forget_key, .key_count = 1,
+     .sql = memory_forget_sql, .sql_count = 1,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_CONFLICT,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Removes a memory for good, deleted or expired ones as well, and gives whether there was one (and the agent's, where one is named)."},
+    {.name = "memory.get",
+     .args = memory_get_args, .arg_count = 1,
+     .columns = memory_get_columns, .column_count = 17,
+     .key = memory_get_key, .key_count = 1,
+     .sql = memory_get_sql, .sql_count = 1,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The memory of that id with its embedding, or null."},
+    {.name = "memory.info",
+     .columns = memory_info_columns, .column_count = 4,
+     .sql = memory_info_sql, .sql_count = 1,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "How memories are searched: the type of embeddings (vector or real[]), their dimensions, the method of their index (hnsw, ivfflat, or null for none, when all are compared), and what to do about it where something can be done, else null."},
+    {.name = "memory.list",
+     .args = memory_list_args, .arg_count = 7,
+     .columns = memory_list_columns, .column_count = 12,
+     .sql = memory_list_sql, .sql_count = 2,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "The memories that pass the filter, newest first; without a limit 100."},
+    {.name = "memory.recall",
+     .args = memory_recall_args, .arg_count = 9,
+     .columns = memory_recall_columns, .column_count = 12,
+     .sql = memory_recall_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .vectors = true,
+     .fails = "",
+     .doc = "As memory.search, and counts the access: access_count of each memory found is one more, last_accessed_at is now."},
+    {.name = "memory.search",
+     .args = memory_search_args, .arg_count = 9,
+     .columns = memory_search_columns, .column_count = 12,
+     .sql = memory_search_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .vectors = true,
+     .fails = "",
+     .doc = "The memories most like an embedding by cosine, most similar first; without a limit 10, with a threshold only those of at least that similarity (a number from -1 to 1). Small sets are compared one by one, large ones through the index; `effort` is how many candidates the index looks at (40 without it; more finds more of the nearest and takes longer)."},
+    {.name = "memory.search_both",
+     .args = memory_search_both_args, .arg_count = 10,
+     .columns = memory_search_both_columns, .column_count = 14,
+     .sql = memory_search_both_sql, .sql_count = 4,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .vectors = true,
+     .fails = "",
+     .doc = "The memories found by likeness or by words or by both, best first; without a limit 10. The two lists, each five times as long, are joined by reciprocal rank: score is the sum of 1 / (60 + place) over the lists a memory is in. similarity or rank is null where a memory was not in that list; the threshold is one of similarity."},
+    {.name = "memory.search_text",
+     .args = memory_search_text_args, .arg_count = 7,
+     .columns = memory_search_text_columns, .column_count = 12,
+     .sql = memory_search_text_sql, .sql_count = 1,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "The memories whose value holds the words of the query, best first; without a limit 10. The query is written as for a web search (\"exact words\", or, -without) and read as English, so that other forms of a word are found, too."},
+    {.name = "memory.store",
+     .args = memory_store_args, .arg_count = 13,
+     .columns = memory_store_columns, .column_count = 1,
+     .sql = memory_store_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .vectors = true,
+     .fails = "",
+     .doc = "Stores a memory. Without a scope it is the agent's, and global where there is no agent; without a scope_id that is the agent's id. `importance` is a number from 0 to 1, else 0.5. The embedding must have as many dimensions as the table (1536); without one the memory is found by its words only."},
     {.name = "run.delete",
      .args = run_delete_args, .arg_count = 1,
      .columns = run_delete_columns, .column_count = 1,
@@ -4611,7 +5069,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .doc = "Makes the table and its indexes when the table is not there. A table that exists is left as it is, so a role with data rights only may call this. Racing processes wait for each other."},
 };
 
-enum { KEEP_STATEMENT_COUNT = 44 };
+enum { KEEP_STATEMENT_COUNT = 54 };
 
 /* The slots for table names, each by its default. */
 static const char *const KEEP_TABLES[] = {"acp_events", "acp_runs", "acp_sessions", "agent_checkpoints", "agent_states"};
@@ -5197,305 +5655,833 @@ static const char KEEP_CATALOG_JSON[] = {
     'e',' ','t','h','e','r','e',' ','y','e','t',':',' ','t','s','_','s','t','a','t',
     '(',')',' ','r','u','n','s',' ','a',' ','q','u','e','r','y',' ','t','h','a','t',
     ' ','i','s',' ','a',' ','t','e','x','t','.','"','}',',','{','"','o','p','"',':',
-    '"','r','u','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':',
-    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
-    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
-    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
-    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
-    ',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e',
-    '"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d',
-    'e','l','e','t','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u',
-    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
-    '"',':','[','"','r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d',
-    '"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
-    'p','_','e','v','e','n','t','s','"',',','"','a','c','p','_','r','u','n','s','"',
-    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
-    's','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',
-    ' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ','e','v','e','n','t',
-    's',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',' ','t','h','e',' ',
-    'e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e','r','e',' ','t','h',
-    'e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ','G','i','v','e','s',
-    ' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','r','u','n','s',' ',
-    'd','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1','.','"','}',',','{',
-    '"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',',','"','a','r','g',
-    's','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','n',
-    'a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
-    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
-    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i',
-    'o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    '"','m','e','m','o','r','y','.','d','e','l','e','t','e','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y',
+    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t',
+    'r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d','e','l','e',
+    't','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[',']',',','"','n','e','e','d','s','"',':',
+    '"','g','a','t','h','e','r','i','n','g','.','s','e','t','u','p','"',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e',
+    's',' ','a',' ','m','e','m','o','r','y',' ','i','n','v','i','s','i','b','l','e',
+    ',',' ','a','s',' ','G','a','t','h','e','R','i','n','g',' ','d','o','e','s',',',
+    ' ','a','n','d',' ','g','i','v','e','s',' ','w','h','e','t','h','e','r',' ','t',
+    'h','e','r','e',' ','w','a','s',' ','o','n','e',' ','(','a','n','d',' ','t','h',
+    'e',' ','a','g','e','n','t','\'','s',',',' ','w','h','e','r','e',' ','o','n','e',
+    ' ','i','s',' ','n','a','m','e','d',')','.',' ','T','h','e',' ','r','o','w',' ',
+    's','t','a','y','s',' ','f','o','r',' ','w','h','o',' ','l','o','o','k','s',' ',
+    'i','n','t','o',' ','t','h','e',' ','t','a','b','l','e',';',' ','m','e','m','o',
+    'r','y','.','f','o','r','g','e','t',' ','r','e','m','o','v','e','s',' ','i','t',
+    '.','"','}',',','{','"','o','p','"',':','"','m','e','m','o','r','y','.','f','o',
+    'r','g','e','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e',
+    'n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e',
+    '"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m',
+    'n','s','"',':','[','"','f','o','r','g','o','t','t','e','n','"',']',',','"','b',
+    'a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':',
+    't','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
+    ':','[',']',',','"','n','e','e','d','s','"',':','"','g','a','t','h','e','r','i',
+    'n','g','.','s','e','t','u','p','"',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','R','e','m','o','v','e','s',' ','a',' ','m','e',
+    'm','o','r','y',' ','f','o','r',' ','g','o','o','d',',',' ','d','e','l','e','t',
+    'e','d',' ','o','r',' ','e','x','p','i','r','e','d',' ','o','n','e','s',' ','a',
+    's',' ','w','e','l','l',',',' ','a','n','d',' ','g','i','v','e','s',' ','w','h',
+    'e','t','h','e','r',' ','t','h','e','r','e',' ','w','a','s',' ','o','n','e',' ',
+    '(','a','n','d',' ','t','h','e',' ','a','g','e','n','t','\'','s',',',' ','w','h',
+    'e','r','e',' ','o','n','e',' ','i','s',' ','n','a','m','e','d',')','.','"','}',
+    ',','{','"','o','p','"',':','"','m','e','m','o','r','y','.','g','e','t','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','"',
+    ',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','i','d','"',',','"','k','e','y','"',',','"','v','a','l','u','e',
+    '"',',','"','a','g','e','n','t','_','i','d','"',',','"','s','c','o','p','e','"',
+    ',','"','s','c','o','p','e','_','i','d','"',',','"','m','e','m','o','r','y','_',
+    't','y','p','e','"',',','"','t','a','g','s','"',',','"','i','m','p','o','r','t',
+    'a','n','c','e','"',',','"','m','e','t','a','d','a','t','a','"',',','"','s','o',
+    'u','r','c','e','_','t','y','p','e','"',',','"','s','o','u','r','c','e','_','i',
+    'd','"',',','"','a','c','c','e','s','s','_','c','o','u','n','t','"',',','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_',
+    'a','t','"',',','"','e','x','p','i','r','e','s','_','a','t','"',',','"','e','m',
+    'b','e','d','d','i','n','g','"',']',',','"','b','a','t','c','h','"',':','t','r',
+    'u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k',
+    'e','y','"',':','[','"','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',']',',','"','n',
+    'e','e','d','s','"',':','"','g','a','t','h','e','r','i','n','g','.','s','e','t',
+    'u','p','"',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',
+    ':','"','T','h','e',' ','m','e','m','o','r','y',' ','o','f',' ','t','h','a','t',
+    ' ','i','d',' ','w','i','t','h',' ','i','t','s',' ','e','m','b','e','d','d','i',
+    'n','g',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{','"','o','p','"',
+    ':','"','m','e','m','o','r','y','.','i','n','f','o','"',',','"','a','r','g','s',
+    '"',':','[',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','t','y','p','e','"',',','"','d','i','m','e','n','s','i','o','n',
+    's','"',',','"','i','n','d','e','x','"',',','"','a','d','v','i','c','e','"',']',
+    ',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t',
+    'e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[',']',',','"','n','e','e','d','s','"',':','"','g','a','t','h','e',
+    'r','i','n','g','.','s','e','t','u','p','"',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','H','o','w',' ','m','e','m','o','r','i',
+    'e','s',' ','a','r','e',' ','s','e','a','r','c','h','e','d',':',' ','t','h','e',
+    ' ','t','y','p','e',' ','o','f',' ','e','m','b','e','d','d','i','n','g','s',' ',
+    '(','v','e','c','t','o','r',' ','o','r',' ','r','e','a','l','[',']',')',',',' ',
+    't','h','e','i','r',' ','d','i','m','e','n','s','i','o','n','s',',',' ','t','h',
+    'e',' ','m','e','t','h','o','d',' ','o','f',' ','t','h','e','i','r',' ','i','n',
+    'd','e','x',' ','(','h','n','s','w',',',' ','i','v','f','f','l','a','t',',',' ',
+    'o','r',' ','n','u','l','l',' ','f','o','r',' ','n','o','n','e',',',' ','w','h',
+    'e','n',' ','a','l','l',' ','a','r','e',' ','c','o','m','p','a','r','e','d',')',
+    ',',' ','a','n','d',' ','w','h','a','t',' ','t','o',' ','d','o',' ','a','b','o',
+    'u','t',' ','i','t',' ','w','h','e','r','e',' ','s','o','m','e','t','h','i','n',
+    'g',' ','c','a','n',' ','b','e',' ','d','o','n','e',',',' ','e','l','s','e',' ',
+    'n','u','l','l','.','"','}',',','{','"','o','p','"',':','"','m','e','m','o','r',
+    'y','.','l','i','s','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e',
+    '"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','s','c','o','p','e','"',',','"','t','y','p','e','"',':','"','t',
+    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','s','c','o','p','e','_','i','d','"',',','"','t','y','p','e','"',':','"','i',
+    'n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    't','y','p','e','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
     ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
     'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
-    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m',
-    'i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
+    ':','t','r','u','e','}',',','{','"','n','a','m','e','"',':','"','t','a','g','s',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e',
+    '}',',','{','"','n','a','m','e','"',':','"','l','i','m','i','t','"',',','"','t',
+    'y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"','t','y','p','e',
+    '"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v',
+    'e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':','f','a',
+    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',',
+    '"','k','e','y','"',',','"','v','a','l','u','e','"',',','"','a','g','e','n','t',
+    '_','i','d','"',',','"','s','c','o','p','e','"',',','"','s','c','o','p','e','_',
+    'i','d','"',',','"','m','e','m','o','r','y','_','t','y','p','e','"',',','"','t',
+    'a','g','s','"',',','"','i','m','p','o','r','t','a','n','c','e','"',',','"','m',
+    'e','t','a','d','a','t','a','"',',','"','c','r','e','a','t','e','d','_','a','t',
+    '"',',','"','e','x','p','i','r','e','s','_','a','t','"',']',',','"','b','a','t',
+    'c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f',
+    'a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n',
+    'd','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',']',
+    ',','"','n','e','e','d','s','"',':','"','g','a','t','h','e','r','i','n','g','.',
+    's','e','t','u','p','"',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','T','h','e',' ','m','e','m','o','r','i','e','s',' ','t','h',
+    'a','t',' ','p','a','s','s',' ','t','h','e',' ','f','i','l','t','e','r',',',' ',
+    'n','e','w','e','s','t',' ','f','i','r','s','t',';',' ','w','i','t','h','o','u',
+    't',' ','a',' ','l','i','m','i','t',' ','1','0','0','.','"','}',',','{','"','o',
+    'p','"',':','"','m','e','m','o','r','y','.','r','e','c','a','l','l','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','e','m','b','e',
+    'd','d','i','n','g','"',',','"','t','y','p','e','"',':','"','v','e','c','t','o',
+    'r','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s',
+    'c','o','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o','p',
+    'e','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t','y','p','e','s',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e',
+    '}',',','{','"','n','a','m','e','"',':','"','t','a','g','s','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','t','r','u','e','}',',','{','"','n',
+    'a','m','e','"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':',
+    '"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','t','h','r','e','s','h','o','l','d','"',',','"','t','y','p','e','"',':',
+    '"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
+    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','e','f','f','o','r','t','"',',','"','t','y','p','e','"',':','"','i',
+    'n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','m','a','n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','k','e','y',
+    '"',',','"','v','a','l','u','e','"',',','"','a','g','e','n','t','_','i','d','"',
+    ',','"','s','c','o','p','e','"',',','"','s','c','o','p','e','_','i','d','"',',',
+    '"','m','e','m','o','r','y','_','t','y','p','e','"',',','"','t','a','g','s','"',
+    ',','"','i','m','p','o','r','t','a','n','c','e','"',',','"','m','e','t','a','d',
+    'a','t','a','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','s',
+    'i','m','i','l','a','r','i','t','y','"',']',',','"','b','a','t','c','h','"',':',
+    'f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',',
+    '"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':','"','n',
+    'o','"',',','"','t','a','b','l','e','s','"',':','[',']',',','"','n','e','e','d',
+    's','"',':','"','g','a','t','h','e','r','i','n','g','.','s','e','t','u','p','"',
+    ',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A',
+    's',' ','m','e','m','o','r','y','.','s','e','a','r','c','h',',',' ','a','n','d',
+    ' ','c','o','u','n','t','s',' ','t','h','e',' ','a','c','c','e','s','s',':',' ',
+    'a','c','c','e','s','s','_','c','o','u','n','t',' ','o','f',' ','e','a','c','h',
+    ' ','m','e','m','o','r','y',' ','f','o','u','n','d',' ','i','s',' ','o','n','e',
+    ' ','m','o','r','e',',',' ','l','a','s','t','_','a','c','c','e','s','s','e','d',
+    '_','a','t',' ','i','s',' ','n','o','w','.','"','}',',','{','"','o','p','"',':',
+    '"','m','e','m','o','r','y','.','s','e','a','r','c','h','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','e','m','b','e','d','d','i',
+    'n','g','"',',','"','t','y','p','e','"',':','"','v','e','c','t','o','r','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e',
+    'n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o','p',
+    'e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
     'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
     't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',
-    ',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a',
-    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
-    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
-    ']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r',
-    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
-    '"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t',
-    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a',
-    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
-    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
-    'c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
-    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
-    '"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b','u','t',' ','o','n',
-    'l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ','a','n',' ','a','g',
-    'e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',',',' ','o',
-    'r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',' ','w','h','e','n',
-    ' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v','e','n','.','"','}',
-    ',','{','"','o','p','"',':','"','r','u','n','.','l','i','s','t','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','l','i','m','i','t',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o','p','e','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','t','y','p','e','s','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e','}',',','{',
+    '"','n','a','m','e','"',':','"','t','a','g','s','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','t','r','u','e','}',',','{','"','n','a','m','e',
+    '"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t',
+    'h','r','e','s','h','o','l','d','"',',','"','t','y','p','e','"',':','"','j','s',
+    'o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'e','f','f','o','r','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a',
+    'n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[','"','i','d','"',',','"','k','e','y','"',',','"',
+    'v','a','l','u','e','"',',','"','a','g','e','n','t','_','i','d','"',',','"','s',
+    'c','o','p','e','"',',','"','s','c','o','p','e','_','i','d','"',',','"','m','e',
+    'm','o','r','y','_','t','y','p','e','"',',','"','t','a','g','s','"',',','"','i',
+    'm','p','o','r','t','a','n','c','e','"',',','"','m','e','t','a','d','a','t','a',
+    '"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','s','i','m','i',
+    'l','a','r','i','t','y','"',']',',','"','b','a','t','c','h','"',':','f','a','l',
+    's','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k',
+    'e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s',
+    '"',',','"','t','a','b','l','e','s','"',':','[',']',',','"','n','e','e','d','s',
+    '"',':','"','g','a','t','h','e','r','i','n','g','.','s','e','t','u','p','"',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
+    'e',' ','m','e','m','o','r','i','e','s',' ','m','o','s','t',' ','l','i','k','e',
+    ' ','a','n',' ','e','m','b','e','d','d','i','n','g',' ','b','y',' ','c','o','s',
+    'i','n','e',',',' ','m','o','s','t',' ','s','i','m','i','l','a','r',' ','f','i',
+    'r','s','t',';',' ','w','i','t','h','o','u','t',' ','a',' ','l','i','m','i','t',
+    ' ','1','0',',',' ','w','i','t','h',' ','a',' ','t','h','r','e','s','h','o','l',
+    'd',' ','o','n','l','y',' ','t','h','o','s','e',' ','o','f',' ','a','t',' ','l',
+    'e','a','s','t',' ','t','h','a','t',' ','s','i','m','i','l','a','r','i','t','y',
+    ' ','(','a',' ','n','u','m','b','e','r',' ','f','r','o','m',' ','-','1',' ','t',
+    'o',' ','1',')','.',' ','S','m','a','l','l',' ','s','e','t','s',' ','a','r','e',
+    ' ','c','o','m','p','a','r','e','d',' ','o','n','e',' ','b','y',' ','o','n','e',
+    ',',' ','l','a','r','g','e',' ','o','n','e','s',' ','t','h','r','o','u','g','h',
+    ' ','t','h','e',' ','i','n','d','e','x',';',' ','`','e','f','f','o','r','t','`',
+    ' ','i','s',' ','h','o','w',' ','m','a','n','y',' ','c','a','n','d','i','d','a',
+    't','e','s',' ','t','h','e',' ','i','n','d','e','x',' ','l','o','o','k','s',' ',
+    'a','t',' ','(','4','0',' ','w','i','t','h','o','u','t',' ','i','t',';',' ','m',
+    'o','r','e',' ','f','i','n','d','s',' ','m','o','r','e',' ','o','f',' ','t','h',
+    'e',' ','n','e','a','r','e','s','t',' ','a','n','d',' ','t','a','k','e','s',' ',
+    'l','o','n','g','e','r',')','.','"','}',',','{','"','o','p','"',':','"','m','e',
+    'm','o','r','y','.','s','e','a','r','c','h','_','b','o','t','h','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','q','u','e','r','y',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','e','m','b','e','d','d','i','n',
+    'g','"',',','"','t','y','p','e','"',':','"','v','e','c','t','o','r','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e','n',
+    't','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o','p','e',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','s','c','o','p','e','_','i','d',
     '"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l',
     'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"',
-    't','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l',
-    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
-    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
-    '"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',
-    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','t',
-    'o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t','c','h',
-    '"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
-    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
-    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
-    'p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
-    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
-    'A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r','u','n','s',',',' ',
-    'n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r','u','n','s',' ','w',
-    'i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b','e','f','o','r','e',
-    ' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',' ','m','a','n','y',
-    ' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a','l','l',' ','p','a',
-    'g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n','e',' ','s','n','a',
-    'p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',' ','r','e','a','d',
-    's',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b','l','e',';',' ','t',
-    'h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c','k',' ','w','i','t',
-    'h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a','t',' ','a','c','p',
-    '.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p',
-    '"',':','"','r','u','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':',
-    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
+    '}',',','{','"','n','a','m','e','"',':','"','t','y','p','e','s','"',',','"','t',
     'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
-    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
-    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
-    ',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a',
-    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[','"','r','u','n','_','i','d','"',',','"','a','g','e','n','t','_','n','a','m',
-    'e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',',','"','s','t','a',
-    't','u','s','"',',','"','o','u','t','p','u','t','"',',','"','e','r','r','o','r',
-    '"',',','"','a','w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','c',
-    'r','e','a','t','e','d','_','a','t','"',',','"','f','i','n','i','s','h','e','d',
-    '_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"',
-    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
-    ':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i',
-    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
-    't','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',
-    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','r','u','n',' ',
-    'o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.',
-    ' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a','t',' ','i','s',' ',
-    'n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A','L','I','D','.','"',
-    '}',',','{','"','o','p','"',':','"','r','u','n','.','s','a','v','e','"',',','"',
-    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_',
-    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
-    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e','n','t',
-    '_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e','}',',','{','"',
+    'n','a','m','e','"',':','"','t','a','g','s','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
+    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','t','r','u','e','}',',','{','"','n','a','m','e','"',
+    ':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t','h',
+    'r','e','s','h','o','l','d','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e',
+    'f','f','o','r','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n',
+    'y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','i','d','"',',','"','k','e','y','"',',','"','v',
+    'a','l','u','e','"',',','"','a','g','e','n','t','_','i','d','"',',','"','s','c',
+    'o','p','e','"',',','"','s','c','o','p','e','_','i','d','"',',','"','m','e','m',
+    'o','r','y','_','t','y','p','e','"',',','"','t','a','g','s','"',',','"','i','m',
+    'p','o','r','t','a','n','c','e','"',',','"','m','e','t','a','d','a','t','a','"',
+    ',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','s','i','m','i','l',
+    'a','r','i','t','y','"',',','"','r','a','n','k','"',',','"','s','c','o','r','e',
+    '"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
+    'i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[',']',',','"','n','e','e','d','s','"',':','"','g','a','t',
+    'h','e','r','i','n','g','.','s','e','t','u','p','"',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','m','e','m','o',
+    'r','i','e','s',' ','f','o','u','n','d',' ','b','y',' ','l','i','k','e','n','e',
+    's','s',' ','o','r',' ','b','y',' ','w','o','r','d','s',' ','o','r',' ','b','y',
+    ' ','b','o','t','h',',',' ','b','e','s','t',' ','f','i','r','s','t',';',' ','w',
+    'i','t','h','o','u','t',' ','a',' ','l','i','m','i','t',' ','1','0','.',' ','T',
+    'h','e',' ','t','w','o',' ','l','i','s','t','s',',',' ','e','a','c','h',' ','f',
+    'i','v','e',' ','t','i','m','e','s',' ','a','s',' ','l','o','n','g',',',' ','a',
+    'r','e',' ','j','o','i','n','e','d',' ','b','y',' ','r','e','c','i','p','r','o',
+    'c','a','l',' ','r','a','n','k',':',' ','s','c','o','r','e',' ','i','s',' ','t',
+    'h','e',' ','s','u','m',' ','o','f',' ','1',' ','/',' ','(','6','0',' ','+',' ',
+    'p','l','a','c','e',')',' ','o','v','e','r',' ','t','h','e',' ','l','i','s','t',
+    's',' ','a',' ','m','e','m','o','r','y',' ','i','s',' ','i','n','.',' ','s','i',
+    'm','i','l','a','r','i','t','y',' ','o','r',' ','r','a','n','k',' ','i','s',' ',
+    'n','u','l','l',' ','w','h','e','r','e',' ','a',' ','m','e','m','o','r','y',' ',
+    'w','a','s',' ','n','o','t',' ','i','n',' ','t','h','a','t',' ','l','i','s','t',
+    ';',' ','t','h','e',' ','t','h','r','e','s','h','o','l','d',' ','i','s',' ','o',
+    'n','e',' ','o','f',' ','s','i','m','i','l','a','r','i','t','y','.','"','}',',',
+    '{','"','o','p','"',':','"','m','e','m','o','r','y','.','s','e','a','r','c','h',
+    '_','t','e','x','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','q','u','e','r','y','"',',','"','t','y','p','e','"',':','"','t',
+    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','i',
+    'n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    's','c','o','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o',
+    'p','e','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t','y','p','e',
+    's','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u',
+    'e','}',',','{','"','n','a','m','e','"',':','"','t','a','g','s','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e','}',',','{','"',
+    'n','a','m','e','"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',
+    ':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
+    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':','f','a','l',
+    's','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"',
+    'k','e','y','"',',','"','v','a','l','u','e','"',',','"','a','g','e','n','t','_',
+    'i','d','"',',','"','s','c','o','p','e','"',',','"','s','c','o','p','e','_','i',
+    'd','"',',','"','m','e','m','o','r','y','_','t','y','p','e','"',',','"','t','a',
+    'g','s','"',',','"','i','m','p','o','r','t','a','n','c','e','"',',','"','m','e',
+    't','a','d','a','t','a','"',',','"','c','r','e','a','t','e','d','_','a','t','"',
+    ',','"','r','a','n','k','"',']',',','"','b','a','t','c','h','"',':','f','a','l',
+    's','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k',
+    'e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s',
+    '"',',','"','t','a','b','l','e','s','"',':','[',']',',','"','n','e','e','d','s',
+    '"',':','"','g','a','t','h','e','r','i','n','g','.','s','e','t','u','p','"',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
+    'e',' ','m','e','m','o','r','i','e','s',' ','w','h','o','s','e',' ','v','a','l',
+    'u','e',' ','h','o','l','d','s',' ','t','h','e',' ','w','o','r','d','s',' ','o',
+    'f',' ','t','h','e',' ','q','u','e','r','y',',',' ','b','e','s','t',' ','f','i',
+    'r','s','t',';',' ','w','i','t','h','o','u','t',' ','a',' ','l','i','m','i','t',
+    ' ','1','0','.',' ','T','h','e',' ','q','u','e','r','y',' ','i','s',' ','w','r',
+    'i','t','t','e','n',' ','a','s',' ','f','o','r',' ','a',' ','w','e','b',' ','s',
+    'e','a','r','c','h',' ','(','\\','"','e','x','a','c','t',' ','w','o','r','d','s',
+    '\\','"',',',' ','o','r',',',' ','-','w','i','t','h','o','u','t',')',' ','a','n',
+    'd',' ','r','e','a','d',' ','a','s',' ','E','n','g','l','i','s','h',',',' ','s',
+    'o',' ','t','h','a','t',' ','o','t','h','e','r',' ','f','o','r','m','s',' ','o',
+    'f',' ','a',' ','w','o','r','d',' ','a','r','e',' ','f','o','u','n','d',',',' ',
+    't','o','o','.','"','}',',','{','"','o','p','"',':','"','m','e','m','o','r','y',
+    '.','s','t','o','r','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','k','e','y','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'v','a','l','u','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
     ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
     'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
-    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e',
-    's','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e','m',
+    'b','e','d','d','i','n','g','"',',','"','t','y','p','e','"',':','"','v','e','c',
+    't','o','r','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','i',
+    'n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    's','c','o','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','c','o',
+    'p','e','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','m','e','m','o',
+    'r','y','_','t','y','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t',
+    'a','g','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','t',
+    'r','u','e','}',',','{','"','n','a','m','e','"',':','"','i','m','p','o','r','t',
+    'a','n','c','e','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','m','e','t','a',
+    'd','a','t','a','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','o','u','r',
+    'c','e','_','t','y','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s',
+    'o','u','r','c','e','_','i','d','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e',
+    'x','p','i','r','e','s','_','a','t','"',',','"','t','y','p','e','"',':','"','t',
+    'i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','i','d','"',']',',','"','b','a','t',
+    'c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t',
+    'r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[',']',',','"',
+    'n','e','e','d','s','"',':','"','g','a','t','h','e','r','i','n','g','.','s','e',
+    't','u','p','"',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','S','t','o','r','e','s',' ','a',' ','m','e','m','o','r','y','.',' ',
+    'W','i','t','h','o','u','t',' ','a',' ','s','c','o','p','e',' ','i','t',' ','i',
+    's',' ','t','h','e',' ','a','g','e','n','t','\'','s',',',' ','a','n','d',' ','g',
+    'l','o','b','a','l',' ','w','h','e','r','e',' ','t','h','e','r','e',' ','i','s',
+    ' ','n','o',' ','a','g','e','n','t',';',' ','w','i','t','h','o','u','t',' ','a',
+    ' ','s','c','o','p','e','_','i','d',' ','t','h','a','t',' ','i','s',' ','t','h',
+    'e',' ','a','g','e','n','t','\'','s',' ','i','d','.',' ','`','i','m','p','o','r',
+    't','a','n','c','e','`',' ','i','s',' ','a',' ','n','u','m','b','e','r',' ','f',
+    'r','o','m',' ','0',' ','t','o',' ','1',',',' ','e','l','s','e',' ','0','.','5',
+    '.',' ','T','h','e',' ','e','m','b','e','d','d','i','n','g',' ','m','u','s','t',
+    ' ','h','a','v','e',' ','a','s',' ','m','a','n','y',' ','d','i','m','e','n','s',
+    'i','o','n','s',' ','a','s',' ','t','h','e',' ','t','a','b','l','e',' ','(','1',
+    '5','3','6',')',';',' ','w','i','t','h','o','u','t',' ','o','n','e',' ','t','h',
+    'e',' ','m','e','m','o','r','y',' ','i','s',' ','f','o','u','n','d',' ','b','y',
+    ' ','i','t','s',' ','w','o','r','d','s',' ','o','n','l','y','.','"','}',',','{',
+    '"','o','p','"',':','"','r','u','n','.','d','e','l','e','t','e','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',',
+    '"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','d','e','l','e','t','e','d','"',']',',','"','b','a','t','c','h',
+    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',
+    ',','"','k','e','y','"',':','[','"','r','u','n','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','c','p','_','e','v','e','n','t','s','"',',','"','a','c','p','_',
+    'r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e',
+    'l','e','t','e','s',' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ',
+    'e','v','e','n','t','s',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',
+    ' ','t','h','e',' ','e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e',
+    'r','e',' ','t','h','e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ',
+    'G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ',
+    'r','u','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1',
+    '.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',
+    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
+    'e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e',
     'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
     '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
     's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    's','t','a','t','u','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
-    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
-    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
-    'u','t','p','u','t','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
-    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
-    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
-    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e','r','r',
-    'o','r','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
+    's','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','f',
+    'f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
+    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
+    'n','s','"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
+    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d',
+    's','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"',
+    'd','o','c','"',':','"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b',
+    'u','t',' ','o','n','l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ',
+    'a','n',' ','a','g','e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i',
+    'o','n',',',' ','o','r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',
+    ' ','w','h','e','n',' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v',
+    'e','n','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','l','i','s',
+    't','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"',
+    'l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','f','f','s',
+    'e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"',
+    'b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
+    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r',
+    'u','n','s',',',' ','n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r',
+    'u','n','s',' ','w','i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b',
+    'e','f','o','r','e',' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',
+    ' ','m','a','n','y',' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a',
+    'l','l',' ','p','a','g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n',
+    'e',' ','s','n','a','p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',
+    ' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b',
+    'l','e',';',' ','t','h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c',
+    'k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a',
+    't',' ','a','c','p','.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',
+    ',','{','"','o','p','"',':','"','r','u','n','.','l','o','a','d','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
     'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','w','a','i','t','_',
-    'r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e',
+    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[','"','r','u','n','_','i','d','"',',','"','a','g','e','n',
+    't','_','n','a','m','e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
+    ',','"','s','t','a','t','u','s','"',',','"','o','u','t','p','u','t','"',',','"',
+    'e','r','r','o','r','"',',','"','a','w','a','i','t','_','r','e','q','u','e','s',
+    't','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','f','i','n',
+    'i','s','h','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a',
+    't','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
+    'i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"',
+    'r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y',
+    'e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r',
+    'u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',
+    ' ','r','u','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
+    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
+    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
+    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','s','a',
+    'v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
+    '"','r','u','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'a','g','e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e',
+    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    't','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','s','t','a','t','u','s','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','o','u','t','p','u','t','"',',','"','t','y','p','e','"',':','"',
+    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','e','r','r','o','r','"',',','"','t','y','p','e','"',':','"','j','s','o',
     'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c',
-    'r','e','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t',
-    'i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
-    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
-    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
-    '"','f','i','n','i','s','h','e','d','_','a','t','"',',','"','t','y','p','e','"',
-    ':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
+    'w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
     'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
     ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p',
+    'e','"',':','"','c','r','e','a','t','e','d','_','a','t','"',',','"','t','y','p',
     'e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',
     ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','f','i','n','i','s','h','e','d','_','a','t','"',',','"',
+    't','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',
+    ',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
+    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
+    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r',
+    'u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o',
+    '"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n',
+    's','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
+    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e',
+    's',' ','a',' ','r','u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ',
+    't','h','e',' ','o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ',
+    '`','o','u','t','p','u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o',
+    'f',' ','m','e','s','s','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',
+    ' ','a','n','d',' ','`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',
+    ' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t',
+    'h','o','u','t',' ','`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',
+    ' ','i','s',' ','n','o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',
+    ' ','a',' ','b','a','t','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',
+    ' ','o','f',' ','i','t','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',
+    ':','"','s','e','s','s','i','o','n','.','a','p','p','e','n','d','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ',','{','"','n','a','m','e','"',':','"','m','e','s','s','a','g','e','s','"',',',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a',
+    't','"',',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',',
+    '"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n',
+    's','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
+    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A','d','d',
+    's',' ','m','e','s','s','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a',
+    'r','r','a','y',',',' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ',
+    'a',' ','s','e','s','s','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',
+    ' ','w','h','i','c','h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r',
+    'e','a','d',' ','n','o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',
+    ' ','w','o','r','k','e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',
+    ' ','a','t',' ','t','h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e',
+    'i','t','h','e','r',' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s',
+    'a','g','e','s','.',' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',
+    ' ','i','s',' ','n','o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',
+    ' ','w','i','t','h',' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ',
+    'w','h','e','n',' ','e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a',
+    'n',' ','a','r','r','a','y','.','"','}',',','{','"','o','p','"',':','"','s','e',
+    's','s','i','o','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',
+    ':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e',
+    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
     's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
-    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
-    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
-    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i','d',
-    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
-    'b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"',
-    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
-    '[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','r',
-    'u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o',
-    'n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ','`','o','u','t','p',
-    'u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o','f',' ','m','e','s',
-    's','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',' ','a','n','d',' ',
-    '`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',' ','a','r','e',' ',
-    'J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ',
-    '`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n',
-    'o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',' ','a',' ','b','a',
-    't','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',' ','o','f',' ','i',
-    't','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
-    's','i','o','n','.','a','p','p','e','n','d','"',',','"','a','r','g','s','"',':',
+    'i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t',
+    'r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d','e','l','e',
+    't','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
+    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
+    'e','t','e','s',' ','a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ',
+    'r','u','n','s',' ','a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y',
+    '.',' ','G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o',
+    'f',' ','s','e','s','s','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ',
+    '0',' ','o','r',' ','1','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
+    's','i','o','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a',
+    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',',
+    '"','h','i','s','t','o','r','y','"',',','"','s','t','a','t','e','"',',','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_',
+    'a','t','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w',
+    'r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',
+    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s',
+    'i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
+    'e',' ','s','e','s','s','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',
+    ',',' ','o','r',' ','n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n',
+    't',' ','t','h','a','t',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',
+    ' ','I','N','V','A','L','I','D','.','"','}',',','{','"','o','p','"',':','"','s',
+    'e','s','s','i','o','n','.','s','a','v','e','"',',','"','a','r','g','s','"',':',
     '[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',
     ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
     'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
     'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
-    'm','e','"',':','"','m','e','s','s','a','g','e','s','"',',','"','t','y','p','e',
-    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
-    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
-    'a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t',
-    'y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l',
-    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
-    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
-    '"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e',
-    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',
-    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
-    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
-    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
-    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','A','d','d','s',' ','m','e','s',
-    's','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a','r','r','a','y',',',
-    ' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ','a',' ','s','e','s',
-    's','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',' ','w','h','i','c',
-    'h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r','e','a','d',' ','n',
-    'o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',' ','w','o','r','k',
-    'e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',' ','a','t',' ','t',
-    'h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e','i','t','h','e','r',
-    ' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s','a','g','e','s','.',
-    ' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','i','s',' ','n',
-    'o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',' ','w','i','t','h',
-    ' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ','w','h','e','n',' ',
-    'e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a','n',' ','a','r','r',
-    'a','y','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n',
-    '.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
-    'a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
-    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    'm','e','"',':','"','h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e','"',':','"','j',
+    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
     ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
-    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
-    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
-    'c','o','l','u','m','n','s','"',':','[','"','d','e','l','e','t','e','d','"',']',
-    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
-    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
-    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
-    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
-    'a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ','r','u','n','s',' ',
-    'a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y','.',' ','G','i','v',
-    'e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','s','e','s',
-    's','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ',
-    '1','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n','.',
-    'l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
-    '"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
-    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
-    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m',
-    'a','y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
-    'c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','h','i','s','t',
-    'o','r','y','"',',','"','s','t','a','t','e','"',',','"','c','r','e','a','t','e',
-    'd','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
-    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
-    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
-    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
-    'l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',
-    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
-    's','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s',
-    's','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
-    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
-    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
-    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o',
-    'n','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
-    'm','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
-    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
-    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
-    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    'h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',':','"','j','s','o',
-    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
-    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s',
-    't','a','t','e','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',',
-    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
-    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','u','p','d','a',
-    't','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t','i','m','e',
-    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
-    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n',
-    'o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c',
-    'o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t',
-    'r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k',
-    'e','y','"',':','[','"','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
-    '"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_',
-    's','e','s','s','i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n',
-    'u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',
-    ':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s','i','o','n',' ','i',
-    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','o',
-    'f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ','t','i','m','e',' ',
-    'o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r','v','i','v','e','s',
-    '.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',' ','a','r','r','a',
-    'y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ','a','n','d',' ','`',
-    's','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t',
-    's','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d','a','t','e','d','_',
-    'a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"','}',',','{','"','o',
-    'p','"',':','"','s','t','a','t','e','.','c','o','u','n','t','"',',','"','a','r',
-    'g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
-    ',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n',
-    's','"',':','[','"','c','o','u','n','t','"',']',',','"','b','a','t','c','h','"',
-    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
-    'e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':',
-    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
-    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
-    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
-    '"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a','t','e','s',' ','t',
-    'h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ','(','e','x','a','c',
-    't',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t',
-    'a','b','l','e',')','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t',
-    'e','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"',
-    'n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y',
-    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
-    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t',
-    'r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
-    'n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"',
-    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
-    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
-    ':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
-    ',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r',
-    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
-    ']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t',
-    'e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e',
-    'n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',
-    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':',
+    '"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
+    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l',
+    's','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t',
+    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r',
+    'u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',',','"','r','e','s',
+    'e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s',
+    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
+    'o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ',
+    't','i','m','e',' ','o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r',
+    'v','i','v','e','s','.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',
+    ' ','a','r','r','a','y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ',
+    'a','n','d',' ','`','s','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',
+    ' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d',
+    'a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"',
+    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','c','o','u','n','t',
+    '"',',','"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':',
+    '"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c',
+    'o','l','u','m','n','s','"',':','[','"','c','o','u','n','t','"',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s',
+    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
+    '[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e',
+    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a',
+    't','e','s',' ','t','h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ',
+    '(','e','x','a','c','t',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h',
+    'o','l','e',' ','t','a','b','l','e',')','.','"','}',',','{','"','o','p','"',':',
+    '"','s','t','a','t','e','.','d','e','l','e','t','e','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',
+    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
+    'n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',',
+    '"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':',
+    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a',
+    't','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
+    'e','t','e','s',' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ',
+    's','e','s','s','i','o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h',
+    'e','n',' ','i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"',
+    'o','p','"',':','"','s','t','a','t','e','.','f','i','n','d','"',',','"','a','r',
+    'g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o',
+    'n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y',
+    'b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[','"','s','t','a','t','e','"',']',',','"','b','a',
+    't','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f',
+    'a','l','s','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_','i',
+    'd','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r','e',
+    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o',
+    'a','d',',',' ','w','i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i',
+    'n',' ','a','n',' ','o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e',
+    'd',' ','J','S','O','N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ',
+    'f','r','o','m',' ','a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ',
+    'h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s',
+    't','a','t','e','.','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',
+    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
+    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
     'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
     ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
-    't','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i',
-    'o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h','e','n',' ','i','t',
-    ' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"',
-    's','t','a','t','e','.','f','i','n','d','"',',','"','a','r','g','s','"',':','[',
+    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
+    'e',' ','G','I','N',' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a',
+    't','e','.','s','e','a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w',
+    'i','t','h','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
+    'l','i','s','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
+    'f','f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n',
+    'y','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[','"','s','e','s','s','i','o','n','_','i','d','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
+    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n',
+    's',' ','o','f',' ','a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ',
+    'r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',
+    ';',' ','a','l','l',' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u',
+    't',' ','a',' ','l','i','m','i','t','.','"','}',',','{','"','o','p','"',':','"',
+    's','t','a','t','e','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[',
     '{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"',
     't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
     'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
@@ -5505,36 +6491,54 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
     'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"',
-    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
-    '"',':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':',
-    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
-    '"','k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s',
-    'e','s','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',
-    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
-    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
-    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
-    'c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o','a','d',',',' ','w',
-    'i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i','n',' ','a','n',' ',
-    'o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e','d',' ','J','S','O',
-    'N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ','f','r','o','m',' ',
-    'a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','h','a','s',' ','n',
-    'o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
-    'i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
-    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
-    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
-    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
-    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
-    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
-    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
-    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
-    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','G','I','N',
-    ' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','s','e',
-    'a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w','i','t','h','.','"',
-    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','l','i','s','t','"',
-    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
-    'e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
-    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
-    'n','o','n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t',
+    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':','t',
+    'r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"',
+    'k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e',
+    's','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
+    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','T','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e',
+    's','s','i','o','n',',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ',
+    'i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',
+    ':','"','s','t','a','t','e','.','s','a','v','e','"',',','"','a','r','g','s','"',
+    ':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','e','"',',',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
+    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
+    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a',
+    'g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',
+    ' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s',
+    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
+    'o','n','e',' ','i','t',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d',
+    '_','a','t','`',' ','s','u','r','v','i','v','e','s',',',' ','`','u','p','d','a',
+    't','e','d','_','a','t','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',
+    ' ','r','o','w',' ','o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',
+    ' ','a',' ','t','i','m','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ',
+    's','o',' ','t','h','a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',
+    ' ','l','i','s','t','s',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e',
+    'r',' ','o','f',' ','s','u','b','m','i','s','s','i','o','n','.','"','}',',','{',
+    '"','o','p','"',':','"','s','t','a','t','e','.','s','e','a','r','c','h','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','c','o','n',
+    't','a','i','n','s','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
     '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i',
     'm','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n',
     'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
@@ -5544,119 +6548,40 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b',
-    'a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','b','a','t','c',
-    'h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
-    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
-    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
-    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
-    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
-    'c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','o','f',' ',
-    'a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ','r','e','c','e','n',
-    't','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',';',' ','a','l','l',
-    ' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u','t',' ','a',' ','l',
-    'i','m','i','t','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e',
-    '.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
-    'e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',
-    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
-    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p',
-    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
-    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
-    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',
-    ':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','s','t',
-    'a','t','e','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
-    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
-    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
-    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
-    ',','"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t',
-    'a','t','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
-    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
-    'e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',
-    ',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ','i','t',' ','h','a',
-    's',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a',
-    't','e','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
-    'a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p',
-    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
-    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
-    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
-    'a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t',
-    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
-    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
-    't','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
-    '"','n','a','m','e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e',
-    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
-    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
-    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
-    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
-    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_',
-    'i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r',
-    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
-    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
-    ']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','t','h','e',' ',
-    's','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',' ','i',
-    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','i',
-    't',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d','_','a','t','`',' ',
-    's','u','r','v','i','v','e','s',',',' ','`','u','p','d','a','t','e','d','_','a',
-    't','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',' ','r','o','w',' ',
-    'o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',' ','a',' ','t','i',
-    'm','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ','s','o',' ','t','h',
-    'a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',' ','l','i','s','t',
-    's',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e','r',' ','o','f',' ',
-    's','u','b','m','i','s','s','i','o','n','.','"','}',',','{','"','o','p','"',':',
-    '"','s','t','a','t','e','.','s','e','a','r','c','h','"',',','"','a','r','g','s',
-    '"',':','[','{','"','n','a','m','e','"',':','"','c','o','n','t','a','i','n','s',
-    '"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l',
-    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
-    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m','i','t','"',',',
-    '"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b',
-    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
-    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
-    '{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"','t','y',
-    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
-    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
-    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
-    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','a','g',
-    'e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
-    ',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"','b','a','t','c',
-    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a',
-    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
-    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
-    'g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s',
-    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
-    'o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','w','h',
-    'o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a','i','n','s',' ','t',
-    'h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(','P','o','s','t','g',
-    'r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o','s','t',' ','r','e',
-    'c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t','.',' ',
-    'Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',
-    ' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d','e','x',' ','m','a',
-    'k','e','s','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
-    's','e','t','u','p','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
-    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
-    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
-    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
-    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
-    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
-    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
-    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
-    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','t','a','b',
-    'l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e','x','e','s',' ','w',
-    'h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i','s',' ','n','o','t',
-    ' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',' ','t','h','a','t',
-    ' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',' ','a','s',' ','i',
-    't',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',' ','w','i','t','h',
-    ' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n','l','y',' ','m','a',
-    'y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a','c','i','n','g',' ',
-    'p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ','f','o','r',' ','e',
-    'a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
+    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o',
+    'n','_','i','d','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
+    '"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e',
+    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
+    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o',
+    'n','s',' ','w','h','o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a',
+    'i','n','s',' ','t','h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(',
+    'P','o','s','t','g','r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o',
+    's','t',' ','r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i',
+    'r','s','t','.',' ','Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ',
+    'i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d',
+    'e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p','"',':','"','s',
+    't','a','t','e','.','s','e','t','u','p','"',',','"','a','r','g','s','"',':','[',
+    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
+    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
+    'e',' ','t','a','b','l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e',
+    'x','e','s',' ','w','h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i',
+    's',' ','n','o','t',' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',
+    ' ','t','h','a','t',' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',
+    ' ','a','s',' ','i','t',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',
+    ' ','w','i','t','h',' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n',
+    'l','y',' ','m','a','y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a',
+    'c','i','n','g',' ','p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ',
+    'f','o','r',' ','e','a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
 };
 
 #endif

@@ -5,7 +5,7 @@ require "statekeep"
 
 TYPES = {
   "text" => "String | Symbol", "int" => "Integer", "bool" => "bool", "json" => "untyped",
-  "time" => "Time | String", "bytes" => "String"
+  "time" => "Time | String", "bytes" => "String", "vector" => "Array[Numeric] | String"
 }.freeze
 
 def type(arg)

@@ -1,7 +1,7 @@
 -- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names
 -- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that
--- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter
--- have left too few of its rows, all are compared after all.
+-- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter have
+-- left too few of its rows, all are compared after all. Without a filter a table that is not small goes to the index at once.
 
 create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$
 declare
@@ -36,7 +36,7 @@ begin
         template := replace(template, 'DIMENSIONS', dimensions::text);
         template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);
         template := replace(template, 'FEW', case when indexed
-            then 'greatest(200, sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);
+            then 'greatest(200, 2 * sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);
         template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);
         execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null
                 and (m.expires_at is null or m.expires_at > now())
@@ -52,7 +52,7 @@ create or replace function memory.search_templates() returns table (n integer, w
 language sql immutable as $templates$
     values
     (1, null, $template$
-create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql immutable as $function$
+create or replace function memory.fitting(embedding KIND) returns KIND language plpgsql stable as $function$
 begin
     if COUNT(embedding) <> DIMENSIONS then
         raise exception 'the embedding has % dimensions, the memories have DIMENSIONS', COUNT(embedding) using errcode = '22023';
@@ -134,21 +134,25 @@ create or replace function memory.nearest(query KIND, p_agent_id bigint default 
     p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,
     p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,
     p_effort bigint default null)
-returns table (id bigint, similarity double precision) language plpgsql stable as $function$
+returns table (id bigint, similarity double precision) language plpgsql stable rows 10 as $function$
 #variable_conflict use_column
 declare
     ids bigint[];
     nearest bigint[];
     similarities double precision[];
-    -- Comparing n costs n distances, asking the index about limit * rows / n of them: so up to the square root of limit *
-    -- rows all are compared. Rows are guessed from the file, 256 bytes each: without its embedding one is rarely smaller.
+    -- Comparing n costs n distances, asking the index about limit * rows / n of them, at twice the price and more: so
+    -- up to twice the square root of limit * rows all are compared. Rows are guessed from the file, 256 bytes each:
+    -- without its embedding one is rarely smaller.
     few constant bigint := FEW;
+    narrowed constant boolean := num_nonnulls(p_agent_id, p_scope, p_scope_id, p_types, p_tags) > 0;
 begin
     if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then
         return;
     end if;
-    ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);
-    if cardinality(ids) > few then
+    if narrowed or few is null or pg_relation_size('memory.memories') < 1024 * few then
+        ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);
+    end if;
+    if ids is null or cardinality(ids) > few then
         select array_agg(i.id), array_agg(i.similarity) into nearest, similarities
         from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;
         if coalesce(cardinality(nearest), 0) < p_limit then

@@ -27,6 +27,13 @@ def operations(case):
     return found
 
 
+def floats(numbers):
+    """The numbers of a vector: a list of them, or {"size": 1536, "0": 1, "7": 0.5}, where the others are 0."""
+    if isinstance(numbers, dict):
+        return [float(numbers.get(str(index), 0)) for index in range(int(numbers["size"]))]
+    return [float(number) for number in numbers]
+
+
 def argument(value):
     """A value of a vector's "args" as the adapter driver takes it."""
     if isinstance(value, Number):
@@ -38,7 +45,7 @@ def argument(value):
         if form == "json":
             return Json(inner)
         if form == "vector":
-            return Vector([float(number) for number in inner])
+            return Vector(floats(inner))
     return value
 
 
