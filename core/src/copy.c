@@ -145,4 +145,5 @@ void copy_break(struct conn *conn, const char *why)
     session->phase = SESSION_DISCARD;
     session_cancel(conn);
     conn_set_state(conn, CONN_BUSY);
+    session_take(conn); /* all of it may have arrived, and then no event comes */
 }
