@@ -45,11 +45,16 @@ func operations() map[string]*operation {
 // the result was read, unless the call was let go of while the engine still had it.
 type call struct {
 	op     *operation
-	packed []byte  // the operation's name, NUL, the arguments back to back
+	packed []byte  // the operation's name, NUL, the arguments back to back; for a request see engine.h
 	sizes  []int64 // of the arguments; -1: NULL
 	done   chan struct{}
 	status int    // once done has a token
 	result []byte // once done has a token; the memory is the call's
+
+	request int      // what is asked when it is no operation
+	lease   uint64   // on which
+	types   []uint32 // of the parameters
+	endless bool     // it has no deadline but its context's
 
 	delivered func(uintptr) bool // for the poller: drains, and says whether done has its token
 	waited    bool               // whether the poller has called it
@@ -78,6 +83,23 @@ func (s *Store) newCall(name string) (*call, error) {
 	if op == nil {
 		return nil, &Error{Status: Invalid, Op: name, Message: "there is no such operation"}
 	}
+	c := s.emptyCall(op)
+	c.packed = append(append(c.packed, name...), 0)
+	return c, nil
+}
+
+// requestNames are what errors of requests call them, by their number.
+var requestNames = [...]*operation{{}, {Name: "lease.take"}, {Name: "sql.query"}, {Name: "sql.copy_in"},
+	{Name: "sql.copy_in"}, {Name: "sql.copy_out"}, {Name: "sql.notification"}}
+
+// newRequest is newCall for what is no operation.
+func (s *Store) newRequest(request int, lease uint64) *call {
+	c := s.emptyCall(requestNames[request])
+	c.request, c.lease = request, lease
+	return c
+}
+
+func (s *Store) emptyCall(op *operation) *call {
 	c := s.pool.Get().(*call)
 	if cap(c.packed) > keepBytes {
 		c.packed = nil
@@ -85,10 +107,9 @@ func (s *Store) newCall(name string) (*call, error) {
 	if cap(c.result) > keepBytes {
 		c.result = nil
 	}
-	c.op = op
-	c.packed = append(append(c.packed[:0], name...), 0)
-	c.sizes = c.sizes[:0]
-	return c, nil
+	c.op, c.request, c.lease, c.endless = op, requestNone, 0, false
+	c.packed, c.sizes, c.types = c.packed[:0], c.sizes[:0], c.types[:0]
+	return c
 }
 
 func (c *call) addText(text string) {

@@ -2,75 +2,7 @@ package statekeep
 
 /*
 #cgo CFLAGS: -I${SRCDIR}/../core/include
-#include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include "statekeep.h"
-
-enum { ARGUMENTS_MOST = 32, FINISHED_MOST = 256 };
-
-typedef struct {
-    keep_op op;
-    const char *data;
-    size_t size;
-    int status;
-} finished;
-
-// One crossing from Go for a whole call. `packed` holds the operation's name with its NUL, then the arguments back to
-// back; a size below 0 is NULL.
-static finished submit(keep_store *store, const char *packed, const int64_t *sizes, int count, int deadline_ms)
-{
-    keep_text args[ARGUMENTS_MOST];
-    const char *next = packed + strlen(packed) + 1;
-    for (int i = 0; i < count; i++) {
-        args[i] = sizes[i] < 0 ? (keep_text){NULL, 0} : (keep_text){next, (size_t)sizes[i]};
-        next += args[i].size;
-    }
-    finished call = {.op = keep_submit(store, packed, args, count, deadline_ms)};
-    call.status = keep_op_status(store, call.op);
-    if (call.status != KEEP_PENDING) {
-        keep_text result = keep_op_result(store, call.op);
-        call.data = result.data;
-        call.size = result.size;
-    }
-    return call;
-}
-
-static int collect(keep_store *store, finished *list)
-{
-    int count = 0;
-    while (count < FINISHED_MOST && (list[count].op = keep_next(store)) != 0) {
-        keep_text result = keep_op_result(store, list[count].op);
-        list[count].data = result.data;
-        list[count].size = result.size;
-        list[count].status = keep_op_status(store, list[count].op);
-        count++;
-    }
-    return count;
-}
-
-// One crossing for many completions: gives back the tickets of the last time, steps the engine, collects the next ones.
-static int drain(keep_store *store, finished *list, int held)
-{
-    for (int i = 0; i < held; i++) {
-        keep_release(store, list[i].op);
-    }
-    keep_poll(store);
-    return collect(store, list);
-}
-
-// poll() ignores the -1 of a store that is closed.
-static int readable(keep_store *store)
-{
-    struct pollfd ready = {.fd = keep_fd(store), .events = POLLIN};
-    return poll(&ready, 1, 0) > 0;
-}
-
-static int duplicate(int fd)
-{
-    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
+#include "engine.h"
 */
 import "C"
 
@@ -89,6 +21,14 @@ const (
 	statusOK      = C.KEEP_OK
 	statusFull    = C.KEEP_FULL
 	statusClosed  = C.KEEP_CLOSED
+
+	requestNone         = C.REQUEST_NONE
+	requestLease        = C.REQUEST_LEASE
+	requestQuery        = C.REQUEST_QUERY
+	requestCopyIn       = C.REQUEST_COPY_IN
+	requestCopyFail     = C.REQUEST_COPY_FAIL
+	requestCopyOut      = C.REQUEST_COPY_OUT
+	requestNotification = C.REQUEST_NOTIFICATION
 )
 
 // engine is the C store and the array in which its finished calls arrive. Any goroutine may submit and cancel; one at
@@ -145,14 +85,28 @@ func (e *engine) descriptor() (*os.File, syscall.RawConn, error) {
 	return file, raw, nil
 }
 
-func (e *engine) submit(packed []byte, sizes []int64, deadlineMS int) finished {
-	var first *C.int64_t
-	if len(sizes) > 0 {
-		first = (*C.int64_t)(&sizes[0])
+func (e *engine) submit(c *call, deadlineMS int) finished {
+	packed := append(c.packed, 0) // so that there is a first byte, and texts end
+	first := (*C.char)(unsafe.Pointer(&packed[0]))
+	var sizes *C.int64_t
+	if len(c.sizes) > 0 {
+		sizes = (*C.int64_t)(&c.sizes[0])
 	}
-	call := C.submit(e.store, (*C.char)(unsafe.Pointer(&packed[0])), first, C.int(len(sizes)), C.int(deadlineMS))
+	var call C.finished
+	if c.request == requestNone {
+		call = C.submit(e.store, first, sizes, C.int(len(c.sizes)), C.int(deadlineMS))
+	} else {
+		var types *C.uint32_t
+		if len(c.types) > 0 {
+			types = (*C.uint32_t)(&c.types[0])
+		}
+		call = C.request(e.store, C.int(c.request), C.keep_lease(c.lease), first, sizes, types, C.int(len(c.types)),
+			C.int(deadlineMS))
+	}
 	return finished{ticket: uint64(call.op), status: int(call.status), result: borrow(call.data, call.size)}
 }
+
+func (e *engine) giveBack(lease uint64) { C.keep_lease_return(e.store, C.keep_lease(lease)) }
 
 func (e *engine) cancel(ticket uint64) { C.keep_cancel(e.store, C.keep_op(ticket)) }
 

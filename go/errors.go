@@ -52,12 +52,22 @@ func (s sentinel) Error() string { return "statekeep: " + string(s) }
 // Error is the failure of one call.
 type Error struct {
 	Status  Status `json:"status"`
-	Op      string `json:"op"`       // the operation, "state.save"; empty when the store itself is unusable
+	Op      string `json:"op"`       // the operation, "state.save"; "sql.query" and its like; empty when the store itself is unusable
 	Message string `json:"message"`  // the server's primary message, or the core's; never holds a password
 	Code    string `json:"sqlstate"` // the server's SQLSTATE; empty when the server did not answer
 	Detail  string `json:"detail"`   // the server's detail; may be empty
 	Reason  string `json:"reason"`   // with Unknown: "link" or "deadline"
 	Retry   bool   `json:"retry"`    // the same call may succeed later, and repeating it does no harm
+
+	// What else the server told of a refused statement; empty where it did not.
+	Hint       string `json:"hint"`
+	Position   int    `json:"position"` // in the SQL, in characters from 1 on
+	Schema     string `json:"schema"`
+	Table      string `json:"table"`
+	Column     string `json:"column"`
+	Constraint string `json:"constraint"`
+
+	cause error
 }
 
 // Error gives "statekeep: state.save: INVALID: message (SQLSTATE 22P05)" without the parts that are empty.
@@ -79,6 +89,9 @@ func (e *Error) Error() string {
 
 // SQLState gives the server's error code, or "" when the server did not answer.
 func (e *Error) SQLState() string { return e.Code }
+
+// Unwrap gives the error of the caller's own reader that ended a copy, and nil else.
+func (e *Error) Unwrap() error { return e.cause }
 
 // Is matches the sentinel of the error's status, and the context errors that say the same.
 func (e *Error) Is(target error) bool {

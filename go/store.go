@@ -15,6 +15,7 @@ package statekeep
 import (
 	"context"
 	"encoding/json"
+	"log"
 	"os"
 	"strings"
 	"sync"
@@ -46,6 +47,11 @@ type Options struct {
 	BatchBytes int
 	// ArgumentBytes is the most bytes in one argument. Default 64 MiB.
 	ArgumentBytes int
+	// LeaseIdle is how long a lease may lie unused before the engine takes it back. Default 10 min; negative: for ever.
+	LeaseIdle time.Duration
+	// Leaked is told of a lease that was never returned and that the garbage collector found, and where it was taken:
+	// "main.go:123". Default: a line on the standard log.
+	Leaked func(takenAt string)
 }
 
 const queueDefault = 16384
@@ -62,6 +68,7 @@ func (o Options) json() string {
 		"batch":          o.Batch,
 		"batch_bytes":    o.BatchBytes,
 		"argument_bytes": o.ArgumentBytes,
+		"lease_idle_ms":  int(milliseconds(o.LeaseIdle)),
 	} {
 		if value != 0 {
 			set[name] = value
@@ -69,6 +76,9 @@ func (o Options) json() string {
 	}
 	if o.Deadline < 0 {
 		set["deadline_ms"] = 0
+	}
+	if o.LeaseIdle < 0 {
+		set["lease_idle_ms"] = 0
 	}
 	if len(o.Tables) > 0 {
 		set["tables"] = o.Tables
@@ -92,7 +102,8 @@ type Store struct {
 
 	calls    []atomic.Pointer[call] // by slot: the call that waits for its ticket
 	deadline time.Duration          // of calls whose context has none; 0: none
-	pool     sync.Pool              // of *call
+	leaked   func(takenAt string)
+	pool     sync.Pool // of *call
 
 	pending   atomic.Int64  // calls submitted and not delivered
 	submitted atomic.Uint64 // calls ever submitted
@@ -136,6 +147,7 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 		engine:   engine,
 		calls:    make([]atomic.Pointer[call], options.queue()),
 		deadline: options.Deadline,
+		leaked:   options.Leaked,
 		turn:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
 		vacant:   make(chan struct{}, 1),
@@ -147,6 +159,9 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 	}
 	if options.Deadline == 0 {
 		store.deadline = 30 * time.Second
+	}
+	if options.Leaked == nil {
+		store.leaked = func(takenAt string) { log.Printf("statekeep: the lease taken at %s was never returned", takenAt) }
 	}
 	store.pool.New = func() any { return store.makeCall() }
 	go store.watch()

@@ -57,7 +57,13 @@ func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, erro
 	case <-timer.C:
 	}
 	op := c.op.Name // the call is the engine's from here on
+	isLease := c.request == requestLease
 	s.cancel(ticket)
+	if isLease { // it may have been granted meanwhile, and must not be lost
+		s.drain(nil)
+		<-c.done
+		return s.outcome(ctx, c)
+	}
 	return nil, endedByContext(op, ctx.Err())
 }
 
@@ -139,7 +145,7 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 	}
 	s.submitted.Add(1)
 	s.pending.Add(1)
-	submitted := s.engine.submit(c.packed, c.sizes, s.deadlineMS(ctx))
+	submitted := s.engine.submit(c, s.deadlineMS(ctx, c.endless))
 	slot := int(uint32(submitted.ticket))
 	if slot >= len(s.calls) { // a shared ticket: it is finished, and nobody delivers it
 		s.pending.Add(-1)
@@ -159,10 +165,10 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 }
 
 // deadlineMS gives the call's time as the engine takes it: 0 the store's own, negative none.
-func (s *Store) deadlineMS(ctx context.Context) int {
+func (s *Store) deadlineMS(ctx context.Context, endless bool) int {
 	deadline, has := ctx.Deadline()
 	if !has {
-		if s.deadline < 0 {
+		if s.deadline < 0 || endless {
 			return -1
 		}
 		return 0

@@ -25,6 +25,15 @@ type request struct {
 	Names      []string                   `json:"names"`
 	Args       map[string]json.RawMessage `json:"args"`
 	DeadlineMS int64                      `json:"deadline_ms"`
+
+	Lease   string            `json:"lease"`
+	SQL     string            `json:"sql"`
+	Params  []json.RawMessage `json:"params"`
+	Data    []string          `json:"data"`
+	Repeat  int               `json:"repeat"`
+	Failure *string           `json:"failure"`
+	Sizes   bool              `json:"sizes"`
+	Stop    int               `json:"stop"`
 }
 
 type answer struct {
@@ -42,22 +51,31 @@ type fault struct {
 	Detail   string `json:"detail,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Retry    bool   `json:"retry"`
+
+	Hint       string `json:"hint,omitempty"`
+	Position   int    `json:"position,omitempty"`
+	Schema     string `json:"schema,omitempty"`
+	Table      string `json:"table,omitempty"`
+	Column     string `json:"column,omitempty"`
+	Constraint string `json:"constraint,omitempty"`
 }
 
 type adapter struct {
 	mu      sync.Mutex
 	stores  map[string]*statekeep.Store
+	leases  map[string]*statekeep.Lease
 	cancels map[int64]context.CancelFunc
 	running sync.WaitGroup
 	writing sync.Mutex
 	out     *bufio.Writer
 }
 
-const hello = `{"binding":"go","ordered":false,"cancels":true,"waits_when_full":true,"forks":false}`
+const hello = `{"binding":"go","ordered":false,"cancels":true,"waits_when_full":true,"forks":false,"sql":true}`
 
 func main() {
 	a := &adapter{
 		stores:  map[string]*statekeep.Store{},
+		leases:  map[string]*statekeep.Lease{},
 		cancels: map[int64]context.CancelFunc{},
 		out:     bufio.NewWriter(os.Stdout),
 	}
@@ -86,7 +104,9 @@ func (a *adapter) serve(r request) {
 	case "open":
 		a.open(r)
 	case "call":
-		a.start(r)
+		a.start(r, call)
+	case "lease", "return", "query", "copy_in", "copy_out", "notification":
+		a.start(r, a.serveSQL)
 	case "cancel":
 		a.mu.Lock()
 		if cancel := a.cancels[r.ID]; cancel != nil {
@@ -125,7 +145,7 @@ func (a *adapter) store(r request) *statekeep.Store {
 	return a.stores[r.Store]
 }
 
-func (a *adapter) start(r request) {
+func (a *adapter) start(r request, work func(context.Context, *statekeep.Store, request) (json.RawMessage, error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	if r.DeadlineMS != 0 {
 		ctx, cancel = context.WithTimeout(context.Background(), time.Duration(r.DeadlineMS)*time.Millisecond)
@@ -137,7 +157,7 @@ func (a *adapter) start(r request) {
 	a.running.Add(1)
 	go func() {
 		defer a.running.Done()
-		result, err := call(ctx, store, r)
+		result, err := work(ctx, store, r)
 		a.mu.Lock()
 		delete(a.cancels, r.ID)
 		a.mu.Unlock()
@@ -214,7 +234,8 @@ func (a *adapter) answer(r request, result string, err error) {
 		}
 		message = answer{ID: r.ID, Status: string(failure.Status), Error: &fault{
 			Status: string(failure.Status), Op: failure.Op, Message: failure.Message, SQLState: failure.SQLState(),
-			Detail: failure.Detail, Reason: failure.Reason, Retry: failure.Retry,
+			Detail: failure.Detail, Reason: failure.Reason, Retry: failure.Retry, Hint: failure.Hint, Position: failure.Position,
+			Schema: failure.Schema, Table: failure.Table, Column: failure.Column, Constraint: failure.Constraint,
 		}}
 	}
 	line, err := json.Marshal(message)

@@ -15,9 +15,10 @@ type options map[string]json.RawMessage
 func (o options) convert() (statekeep.Options, error) {
 	var converted statekeep.Options
 	milliseconds := map[string]*time.Duration{
-		"deadline_ms": &converted.Deadline,
-		"connect_ms":  &converted.ConnectTimeout,
-		"lock_ms":     &converted.LockTimeout,
+		"deadline_ms":   &converted.Deadline,
+		"connect_ms":    &converted.ConnectTimeout,
+		"lock_ms":       &converted.LockTimeout,
+		"lease_idle_ms": &converted.LeaseIdle,
 	}
 	numbers := map[string]*int{
 		"connections":    &converted.Connections,
@@ -36,6 +37,9 @@ func (o options) convert() (statekeep.Options, error) {
 		case milliseconds[name] != nil:
 			err = json.Unmarshal(raw, &number)
 			*milliseconds[name] = time.Duration(number) * time.Millisecond
+			if name == "lease_idle_ms" && number == 0 {
+				converted.LeaseIdle = -1 // for ever
+			}
 		case numbers[name] != nil:
 			err = json.Unmarshal(raw, numbers[name])
 			if err == nil && *numbers[name] == 0 {
