@@ -1,0 +1,90 @@
+"""Where the store connects to: RoomKit's DSN or asyncpg pool as the engine's DSN, and the pool figures it shows."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+from urllib.parse import quote
+
+from .. import _core, aio
+
+# Of asyncpg.connect(), those that are words of a DSN; the engine drops what only steers asyncpg itself.
+_WORDS = ("host", "port", "user", "password", "database", "passfile", "service", "target_session_attrs", "krbsrvname")
+ENVIRONMENT = "postgresql://"  # libpq's defaults and PG* variables, as asyncpg without a DSN
+
+
+class Figures:
+    """What `store._pool` shows of the engine's connections, in the words of asyncpg's pool."""
+
+    def __init__(self, store: aio.Store, min_size: int, max_size: int) -> None:
+        self._handle = store._calls.handle
+        self._sizes = min_size, max_size
+
+    def get_size(self) -> int:
+        """How many connections there are now."""
+        return self._connections()["up"]
+
+    def get_idle_size(self) -> int:
+        """How many of them no call is using."""
+        connections = self._connections()
+        return connections["up"] - connections["busy"]
+
+    def get_min_size(self) -> int:
+        """As it was asked for; connections are opened on demand."""
+        return self._sizes[0]
+
+    def get_max_size(self) -> int:
+        return self._sizes[1]
+
+    def _connections(self) -> dict[str, int]:
+        status, text = _core.submit(self._handle, "admin.stats", (), 0)  # the engine answers it at once
+        return json.loads(text)["connections"] if status == 0 else {"up": 0, "busy": 0}
+
+
+def check_sizes(min_size: int, max_size: int) -> None:
+    """Refuses the sizes that asyncpg's pool refuses, in its words."""
+    if max_size <= 0:
+        raise ValueError("max_size is expected to be greater than zero")
+    if min_size < 0:
+        raise ValueError("min_size is expected to be greater or equal to zero")
+    if min_size > max_size:
+        raise ValueError("min_size is greater than max_size")
+
+
+async def dsn_of(pool: Any) -> str:
+    """The DSN for the connections that an asyncpg pool makes, its server settings included.
+
+    Raises ValueError for what a DSN cannot say, such as an SSLContext.
+    """
+    given = dict(pool._connect_kwargs)
+    dsn = pool._connect_args[0] if pool._connect_args else given.pop("dsn", None)
+    words = {name: given[name] for name in _WORDS if given.get(name) is not None}
+    if callable(words.get("password")):
+        words["password"] = words["password"]()
+        if inspect.isawaitable(words["password"]):
+            words["password"] = await words["password"]
+    if given.get("ssl") is not None:
+        words["sslmode"] = _ssl_mode(given["ssl"])
+    for name in ("host", "port"):
+        if isinstance(words.get(name), (list, tuple)):
+            words[name] = ",".join(map(str, words[name]))
+    words.update(given.get("server_settings") or {})
+    return _joined(dsn or ENVIRONMENT, {name: str(value) for name, value in words.items()})
+
+
+def _ssl_mode(ssl: Any) -> str:
+    if isinstance(ssl, bool):
+        return "verify-full" if ssl else "disable"
+    if isinstance(ssl, str):
+        return str(ssl)
+    raise ValueError("the pool's ssl= is an SSLContext, which libpq cannot use; say sslmode and its files in the DSN")
+
+
+def _joined(dsn: str, words: dict[str, str]) -> str:
+    """The DSN with words that replace those it says itself."""
+    if "://" in dsn:
+        said = "&".join(f"{name}={quote(value, safe='')}" for name, value in words.items())
+        return f"{dsn}{'&' if '?' in dsn else '?'}{said}" if said else dsn
+    quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in words.items()}
+    return " ".join([dsn, *(f"{name}='{value}'" for name, value in quoted.items())])
