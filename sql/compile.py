@@ -36,7 +36,9 @@ SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", 
            "document": "text", "vector": "vector"}
 STATEMENT_BYTES = 16 * 1024  # a longer text pins a session on some cloud proxies
 LITERAL_BYTES = 4095  # the longest string literal every C11 compiler must take
+TABLE = re.compile(r"^-- table: (\w+) (\S+)$", re.M)
 MIGRATIONS = re.compile(r"^-- migrations: (\w+)$", re.M)
+FRAGMENT = re.compile(r"^-- text: (\w+)\n((?:.+\n)+)", re.M)
 SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)(?::(literal)|:(index) ([a-z0-9_]+))?\}")
 
 
@@ -76,6 +78,7 @@ class Operation:
     fails: list = field(default_factory=list)  # (status, when)
     doc: str = ""
     sql: str = ""
+    names: dict = field(default_factory=dict)  # of slots whose table has another name than the slot
     single: str = ""  # a batched statement's form for one call: plain parameters, no column n
 
     def alone(self):
@@ -106,11 +109,11 @@ class Operation:
         return sorted({slot for kind, slot, _ in self.pieces() if kind not in ("text", "vector")})
 
     def text(self, tables, vector="vector"):
-        """The statement with every slot filled: `tables` gives the table name of a slot (default: the slot's own)."""
+        """The statement with every slot filled: `tables` gives the table name of a slot (default: its peer's)."""
         def filled(kind, text, suffix):
             if kind in ("text", "vector"):
                 return text if kind == "text" else vector
-            schema, _, table = tables.get(text, text).rpartition(".")
+            schema, _, table = tables.get(text, self.names.get(text, text)).rpartition(".")
             if kind == "index":
                 return f'"idx_{table}_{suffix}"'
             name = f'"{schema}"."{table}"' if schema else f'"{table}"'
@@ -271,12 +274,21 @@ def check_sql(op):
         raise Mistake(f"not a slot: {brace[0]!r}")
 
 
+def with_fragments(text):
+    """A file's text with its fragments where it names them; a fragment may name those above it."""
+    for name, lines in reversed(FRAGMENT.findall(text)):
+        text = text.replace(f"{{+{name}}}", lines.rstrip("\n"))
+    return FRAGMENT.sub("", text)
+
+
 def read(root=HERE):
     """All operations, sorted by name."""
-    ops = {}
+    ops, names = {}, {}
     for path in [*sorted((root / "migrations").glob("*.sql")), *sorted((root / "ops").glob("*.sql"))]:
         source = path.relative_to(root).as_posix()
         whole = path.read_text(encoding="utf-8")
+        names.update(TABLE.findall(whole))
+        whole = with_fragments(whole)
         folder = MIGRATIONS.search(whole)
         stand_ins = migrations(root / "migrations" / folder[1]) if folder else []
         for text in re.split(r"^(?=-- op:)", whole, flags=re.M)[1:]:
@@ -286,6 +298,7 @@ def read(root=HERE):
             ops[op.name] = op
     made = {name for op in ops.values() for name in re.findall(r"create table if not exists \{(\w+)\}", op.sql)}
     for op in ops.values():
+        op.names = names
         if unknown := [slot for slot in op.tables() if slot not in made]:
             raise Mistake(f"{op.source}: {op.name}: no migration makes the table {unknown[0]!r}")
         if op.needs and op.needs not in ops:

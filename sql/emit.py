@@ -62,7 +62,9 @@ insert … ;
 
 Several of these may share a line, two or more spaces apart. Lists are `jsonb` parameters, times `text` ones; the
 statement casts them. Table names are slots: `{{agent_states}}` an identifier, `{{agent_states:literal}}` the same in
-quotes as a string, `{{agent_states:index suffix}}` the name of an index. A slot's table must be made by a migration.
+quotes as a string, `{{agent_states:index suffix}}` the name of an index. A slot's table must be made by a migration. Its
+name is the slot's, unless the migration's head says otherwise: `-- table: room_events events`. The lines
+from a comment `-- text: name` to the next empty line stand wherever the file says `{{+name}}` below it.
 """
 REFERENCE_ORDER = """
 ### Order
@@ -192,6 +194,11 @@ def table_slots(ops):
     return sorted({slot for op in ops for slot in op.tables()})
 
 
+def table_names(ops):
+    names = ops[0].names if ops else {}
+    return [names.get(slot, slot) for slot in table_slots(ops)]
+
+
 def table(ops):
     symbols = [op.name.replace(".", "_") for op in ops]
     return (
@@ -201,8 +208,9 @@ def table(ops):
         + "static const struct statement_spec KEEP_STATEMENTS[] = {\n"
         + "".join(map(statement_source, ops, symbols)) + "};\n\n"
         + f"enum {{ KEEP_STATEMENT_COUNT = {len(ops)} }};\n\n"
-        + "/* The slots for table names, each by its default. */\n"
-        + f"static const char *const KEEP_TABLES[] = {{{', '.join(map(literal, table_slots(ops)))}}};\n\n"
+        + "/* The slots for table names, and what their tables are called when an option does not say. */\n"
+        + f"static const char *const KEEP_TABLES[] = {{{', '.join(map(literal, table_slots(ops)))}}};\n"
+        + f"static const char *const KEEP_TABLE_NAMES[] = {{{', '.join(map(literal, table_names(ops)))}}};\n\n"
         + f"static const char KEEP_CATALOG_JSON[] = {{\n{byte_rows(catalog(ops))}}};\n\n#endif\n")
 
 

@@ -179,3 +179,19 @@ def test_a_stale_file_is_noticed(tmp_path):
         file.write("\n")
     done = subprocess.run([*command, "--check"], capture_output=True, text=True)
     assert done.returncode != 0 and "core/src/ops_table.h" in done.stderr
+
+
+def test_a_table_may_have_another_name_than_its_slot(tmp_path):
+    for folder in ("migrations", "ops"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "migrations" / "001_thing.sql").write_text("-- table: thing_parts app.parts\n\n" + GOOD.replace(
+        "insert into {things} as t", "create table if not exists {thing_parts} -- {thing_parts:index id}"))
+    op, = compiler.read(tmp_path)
+    assert op.text({}).startswith('create table if not exists "app"."parts" -- "idx_parts_id"')
+    assert op.text({"thing_parts": "mine"}).startswith('create table if not exists "mine" -- "idx_mine_id"')
+    assert emit.table_slots([op]) == ["thing_parts"] and emit.table_names([op]) == ["app.parts"]
+
+
+def test_a_text_stands_where_it_is_named():
+    text = "-- text: inner\n1,\n    2\n\n-- text: outer\n{+inner}, 3\n\n-- op: thing.put\nselect {+outer}\n"
+    assert compiler.with_fragments(text).strip() == "-- op: thing.put\nselect 1,\n    2, 3"

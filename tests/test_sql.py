@@ -7,7 +7,8 @@ from psycopg import sql
 
 OPS = {op.name: op for op in compiler.read()}
 SETUPS = [op for op in OPS.values() if op.name.endswith(".setup")]
-EXTRAS = [op for op in OPS.values() if op.name.endswith((".index", ".setup_versions"))]
+EXTRAS = [op for op in OPS.values() if op.name.endswith((".index", ".setup_versions", ".setup_extras"))]
+TABLE_NAMES = OPS["room.setup"].names  # of the slots that have another name than their table
 FORMS = [form for op in OPS.values() for form in op.forms()]
 QUERIES = [form for form in FORMS if not form.sql.startswith("do ")]
 # Rows of every store's table: %s is the number of the last one.
@@ -25,6 +26,41 @@ ROWS = {
         select 'session ' || i, '[]' from generate_series(1, %s) as i""",
     "acp_events": """insert into acp_events (run_id, event_type, data, created_at)
         select 'run ' || i %% 1000, 'generic', '{}', localtimestamp + i * interval '1 s' from generate_series(1, %s) as i""",
+    "rooms": """insert into rooms (id, organization_id, status, metadata, created_at)
+        select 'room ' || i, 'org ' || i %% 100, (array['active', 'paused', 'closed'])[1 + i %% 3], jsonb_build_object('n', i),
+            now() - i * interval '1 minute' from generate_series(1, %s) as i""",
+    "room_events": """insert into events (id, room_id, index, content, source_channel_id, source_channel_type,
+            parent_event_id, correlation_id, responds_to, idempotency_key)
+        select 'event ' || i, 'room ' || i %% 100 + 1, i / 100, jsonb_build_object('type', 'text', 'body', i),
+            'channel ' || i %% 10, 'sms', case when i %% 3 = 0 then 'event ' || i / 2 end, 'turn ' || i %% 1000,
+            case when i %% 3 = 1 then 'event ' || i / 2 end, 'key ' || i from generate_series(1, %s) as i""",
+    "room_event_sequences": """insert into event_sequences (room_id, next_index)
+        select 'room ' || i, 1000 from generate_series(1, %s) as i""",
+    "room_bindings": """insert into bindings (room_id, channel_id, channel_type, participant_id)
+        select 'room ' || i, 'channel ' || i %% 1000, 'sms', 'person ' || i from generate_series(1, %s) as i""",
+    "room_participants": """insert into participants (room_id, id, channel_id, identity_id, connected_via)
+        select 'room ' || i, 'person ' || i %% 1000, 'channel', 'identity ' || i, '{channel}'
+        from generate_series(1, %s) as i""",
+    "room_identities": """insert into identities (id) select 'identity ' || i from generate_series(1, %s) as i""",
+    "room_identity_addresses": """insert into identity_addresses (channel_type, address, identity_id)
+        select 'sms', 'number ' || i, 'identity ' || i from generate_series(1, %s) as i""",
+    "room_tasks": """insert into tasks (id, room_id, title)
+        select 'task ' || i, 'room ' || i %% 1000 + 1, 'do' from generate_series(1, %s) as i""",
+    "room_observations": """insert into observations (id, room_id, content)
+        select 'observation ' || i, 'room ' || i %% 1000 + 1, 'seen' from generate_series(1, %s) as i""",
+    "room_read_markers": """insert into read_markers (room_id, channel_id, event_index)
+        select 'room ' || i, 'channel', 1 from generate_series(1, %s) as i""",
+    "room_verifications": """insert into verifications (identity_id, status, data)
+        select 'identity ' || i, 'pending', '{}' from generate_series(1, %s) as i""",
+    "room_verification_requests": """insert into verification_requests (id, identity_id, status, data)
+        select 'request ' || i, 'identity ' || i, 'pending', '{}' from generate_series(1, %s) as i""",
+    "room_voice_deliveries": """insert into voice_deliveries (room_id, key_hash, channel_id, session_id, idempotency_key,
+            content_hash, attempt_id, created_at)
+        select 'room ' || i, 'hash', 'channel', 'session', 'key', 'content', 'attempt', now()
+        from generate_series(1, %s) as i""",
+    "room_private_state": """insert into private_state (room_id, key, value)
+        select 'room ' || i, 'register', '{}' from generate_series(1, %s) as i""",
+    "room_schema_version": """insert into schema_version (version) select least(i, 2) from generate_series(1, %s) as i""",
 }
 # The tables of schemas, whose names are in the statements.
 SCHEMA_ROWS = {
@@ -37,10 +73,11 @@ SAMPLES = {"text": "agent 1", "int": 10, "bool": True, "json": '{"number": 1}', 
            "bytes": b"x", "document": '{"number": 1}'}
 # The same for arguments that not every text or document will do for.
 NAMED_SAMPLES = {"scope": "agent", "memory_type": "fact", "importance": "0.5", "threshold": "0.5"}
-READS_WHOLE_TABLE = {"state.count", "acp.clear", "run.list", "checkpoint.list"}  # their descriptions say so
-# Their best plan depends on the documents looked for, and the server sees that it does: no generic plan, no rule for
-# tables without statistics.
-NEEDS_STATISTICS = {"state.search"}
+READS_WHOLE_TABLE = {"state.count", "acp.clear", "run.list", "checkpoint.list",
+                     "room.count_duplicate_indices"}  # their descriptions say so
+# Their best plan depends on what is looked for, and the server sees that it does: no generic plan, no rule for tables
+# without statistics.
+NEEDS_STATISTICS = {"state.search", "room.find", "room.find_ids_by_channel"}
 LARGE = 50_000
 
 
@@ -65,7 +102,7 @@ def stores(server):
         connections[state] = connection = server.connect(server.create_database())
         migrate(connection)
         for name, statement in {**ROWS, **SCHEMA_ROWS}.items():
-            table = sql.Identifier(*name.split("."))
+            table = sql.Identifier(*TABLE_NAMES.get(name, name).split("."))
             connection.execute(sql.SQL("alter table {} set (autovacuum_enabled = off)").format(table))
             if state != "empty":
                 connection.execute(statement, (LARGE,))
@@ -153,7 +190,7 @@ def test_never_reads_a_whole_table(stores, op, state):
         modes.remove("force_generic_plan")
     for mode in modes:
         lines = plan(stores[state], op, mode)
-        assert not [line for line in lines if "Seq Scan on" in line], "\n".join([mode, *lines])
+        assert not [line for line in lines if "Seq Scan on" in line and "Seq Scan on pg_" not in line], "\n".join([mode, *lines])
 
 
 def test_the_newest_threads_are_found_by_the_index(stores):

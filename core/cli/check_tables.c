@@ -3,6 +3,7 @@
  * store of many, so a store without any table is wrong only where it was asked for. */
 #include "check.h"
 
+#include "../src/core.h"
 #include "../src/ident.h"
 #include "../src/io.h"
 
@@ -152,7 +153,7 @@ static int tables_missing(const struct survey *survey, const cJSON *tables, char
         char sql[IDENT_SQL_SIZE + 64], literal[IDENT_SQL_SIZE], quoted[IDENT_SQL_SIZE];
         char *error = NULL;
         struct ident name;
-        given = given ? given : slot->valuestring;
+        given = given ? given : catalog_table_name(catalog_table_find(slot->valuestring));
         if (ident_parse(given, strlen(given), &name, &error) != KEEP_OK) {
             keep_alloc(error, 0);
             continue; /* never so: the engine has taken these options */

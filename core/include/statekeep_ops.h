@@ -430,6 +430,893 @@ static inline keep_op keep_memory_store(keep_store *store, keep_text key, keep_t
     return keep_submit(store, "memory.store", args, 13, deadline_ms);
 }
 
+/* room.add_binding: Binds a channel to a room, or writes the binding anew; the time of its
+ * first attachment stays.
+ *   room_id     text
+ *   channel_id  text
+ *   binding     json
+ * Result: null. */
+static inline keep_op keep_room_add_binding(keep_store *store, keep_text room_id,
+        keep_text channel_id, keep_text binding, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id, binding};
+    return keep_submit(store, "room.add_binding", args, 3, deadline_ms);
+}
+
+/* room.add_event: Stores an event at the index it has; later automatic indexes are greater.
+ * Counters of the room stay.
+ *   room_id  text
+ *   event    json
+ * Result: index.
+ * Fails: CONFLICT the idempotency key is taken by another event of its source channel. */
+static inline keep_op keep_room_add_event(keep_store *store, keep_text room_id, keep_text event,
+        int deadline_ms) {
+    const keep_text args[] = {room_id, event};
+    return keep_submit(store, "room.add_event", args, 2, deadline_ms);
+}
+
+/* room.add_event_auto_index: Stores an event at the room's next index and gives that. Indexes
+ * of a room begin at 0, have no gap and never come again, also not after deletions; events of
+ * one room that wait together get theirs in the order of their submission. Counters of the
+ * room stay.
+ *   room_id  text
+ *   event    json
+ * Result: index.
+ * Fails: CONFLICT the idempotency key is taken by another event of its source channel. */
+static inline keep_op keep_room_add_event_auto_index(keep_store *store, keep_text room_id,
+        keep_text event, int deadline_ms) {
+    const keep_text args[] = {room_id, event};
+    return keep_submit(store, "room.add_event_auto_index", args, 2, deadline_ms);
+}
+
+/* room.add_observation: Stores a new observation of a room.
+ *   observation_id  text
+ *   observation     json
+ * Result: null. */
+static inline keep_op keep_room_add_observation(keep_store *store, keep_text observation_id,
+        keep_text observation, int deadline_ms) {
+    const keep_text args[] = {observation_id, observation};
+    return keep_submit(store, "room.add_observation", args, 2, deadline_ms);
+}
+
+/* room.add_participant: Stores a participant of a room, or writes it anew; the time of joining
+ * stays.
+ *   room_id         text
+ *   participant_id  text
+ *   participant     json
+ * Result: null. */
+static inline keep_op keep_room_add_participant(keep_store *store, keep_text room_id,
+        keep_text participant_id, keep_text participant, int deadline_ms) {
+    const keep_text args[] = {room_id, participant_id, participant};
+    return keep_submit(store, "room.add_participant", args, 3, deadline_ms);
+}
+
+/* room.add_participant_narrow: As room.add_participant on tables that room.setup_extras has
+ * not extended: the candidates are not stored.
+ *   room_id         text
+ *   participant_id  text
+ *   participant     json
+ * Result: null. */
+static inline keep_op keep_room_add_participant_narrow(keep_store *store, keep_text room_id,
+        keep_text participant_id, keep_text participant, int deadline_ms) {
+    const keep_text args[] = {room_id, participant_id, participant};
+    return keep_submit(store, "room.add_participant_narrow", args, 3, deadline_ms);
+}
+
+/* room.add_task: Stores a new task of a room.
+ *   task_id  text
+ *   task     json
+ * Result: null. */
+static inline keep_op keep_room_add_task(keep_store *store, keep_text task_id, keep_text task,
+        int deadline_ms) {
+    const keep_text args[] = {task_id, task};
+    return keep_submit(store, "room.add_task", args, 2, deadline_ms);
+}
+
+/* room.advance_delivered_index: Moves the delivered index to `index` from the one before it,
+ * with `force` from any lower one. Gives whether it moved.
+ *   room_id  text
+ *   index    int
+ *   force    bool
+ * Result: moved. */
+static inline keep_op keep_room_advance_delivered_index(keep_store *store, keep_text room_id,
+        keep_text index, keep_text force, int deadline_ms) {
+    const keep_text args[] = {room_id, index, force};
+    return keep_submit(store, "room.advance_delivered_index", args, 3, deadline_ms);
+}
+
+/* room.binding_exists: Whether a channel is bound to a room.
+ *   room_id     text
+ *   channel_id  text
+ * Result: found. */
+static inline keep_op keep_room_binding_exists(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.binding_exists", args, 2, deadline_ms);
+}
+
+/* room.check_idempotency: Whether an event of this source channel, or with null of any, has
+ * this idempotency key in the room.
+ *   room_id          text
+ *   idempotency_key  text
+ *   channel_id       text?
+ * Result: held. */
+static inline keep_op keep_room_check_idempotency(keep_store *store, keep_text room_id,
+        keep_text idempotency_key, keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, idempotency_key, channel_id};
+    return keep_submit(store, "room.check_idempotency", args, 3, deadline_ms);
+}
+
+/* room.claim_voice_delivery: Reserves a delivery and gives the record that stands: the new
+ * one, if there was none or the one before failed in a way that may be tried again with the
+ * same content; else the one before.
+ *   room_id   text
+ *   key_hash  text
+ *   record    json
+ * Result: {room_id, channel_id, session_id, idempotency_key, content_hash, attempt_id,
+ * created_at, outcome}.
+ * Fails: ABSENT no such room. */
+static inline keep_op keep_room_claim_voice_delivery(keep_store *store, keep_text room_id,
+        keep_text key_hash, keep_text record, int deadline_ms) {
+    const keep_text args[] = {room_id, key_hash, record};
+    return keep_submit(store, "room.claim_voice_delivery", args, 3, deadline_ms);
+}
+
+/* room.commit_change: Commits an event that changes another one (see room.commit_event) and
+ * writes that target anew (room.update_event), or neither; when the event deletes its target,
+ * the target's edits are marked deleted. An index of null and `again`: an event came into the
+ * room between this statement's beginning and its lock; nothing was written, send it again.
+ *   room_id   text
+ *   event     json
+ *   target    json
+ *   activity  bool
+ * Result: {index, again}.
+ * Fails: ABSENT the target is not in the room. */
+static inline keep_op keep_room_commit_change(keep_store *store, keep_text room_id,
+        keep_text event, keep_text target, keep_text activity, int deadline_ms) {
+    const keep_text args[] = {room_id, event, target, activity};
+    return keep_submit(store, "room.commit_change", args, 4, deadline_ms);
+}
+
+/* room.commit_event: Stores an event at the room's next index and counts it: `event_count` is
+ * one more, `latest_index` the index that it gives. With `activity` the room's
+ * `timers.last_activity_at` is now, and a paused room is active again.
+ *   room_id   text
+ *   event     json
+ *   activity  bool
+ * Result: index.
+ * Fails: CONFLICT the idempotency key is taken by another event of its source channel. */
+static inline keep_op keep_room_commit_event(keep_store *store, keep_text room_id,
+        keep_text event, keep_text activity, int deadline_ms) {
+    const keep_text args[] = {room_id, event, activity};
+    return keep_submit(store, "room.commit_event", args, 3, deadline_ms);
+}
+
+/* room.complete_voice_delivery: Records how an attempt ended, if it is still the one that
+ * stands. True also when it was recorded so before.
+ *   room_id     text
+ *   key_hash    text
+ *   attempt_id  text
+ *   outcome     json
+ * Result: completed. */
+static inline keep_op keep_room_complete_voice_delivery(keep_store *store, keep_text room_id,
+        keep_text key_hash, keep_text attempt_id, keep_text outcome, int deadline_ms) {
+    const keep_text args[] = {room_id, key_hash, attempt_id, outcome};
+    return keep_submit(store, "room.complete_voice_delivery", args, 4, deadline_ms);
+}
+
+/* room.count_duplicate_indices: How many events too many share an index of their room, and in
+ * how many rooms. Reads all events.
+ * Result: {duplicate_rows, affected_rooms}. */
+static inline keep_op keep_room_count_duplicate_indices(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.count_duplicate_indices", NULL, 0, deadline_ms);
+}
+
+/* room.count_events: How many events a room has: all of them, or those that room.find_events
+ * gives in all pages. Reads every one of them.
+ *   room_id  text
+ *   filter   json?
+ * Result: count. */
+static inline keep_op keep_room_count_events(keep_store *store, keep_text room_id,
+        keep_text filter, int deadline_ms) {
+    const keep_text args[] = {room_id, filter};
+    return keep_submit(store, "room.count_events", args, 2, deadline_ms);
+}
+
+/* room.create: Stores a new room. Its `delivered_index` begins at -1.
+ *   room_id  text
+ *   room     json
+ * Result: room_id.
+ * Fails: CONFLICT a room of that id exists. */
+static inline keep_op keep_room_create(keep_store *store, keep_text room_id, keep_text room,
+        int deadline_ms) {
+    const keep_text args[] = {room_id, room};
+    return keep_submit(store, "room.create", args, 2, deadline_ms);
+}
+
+/* room.create_identity: Stores a new identity with its addresses. Gives null, or the channel
+ * type of an address that another identity of its organization has: then nothing was stored.
+ *   identity_id  text
+ *   identity     json
+ * Result: linked. */
+static inline keep_op keep_room_create_identity(keep_store *store, keep_text identity_id,
+        keep_text identity, int deadline_ms) {
+    const keep_text args[] = {identity_id, identity};
+    return keep_submit(store, "room.create_identity", args, 2, deadline_ms);
+}
+
+/* room.create_verification_request: Stores a new request for verification.
+ *   request_id  text
+ *   request     json
+ * Result: null. */
+static inline keep_op keep_room_create_verification_request(keep_store *store,
+        keep_text request_id, keep_text request, int deadline_ms) {
+    const keep_text args[] = {request_id, request};
+    return keep_submit(store, "room.create_verification_request", args, 2, deadline_ms);
+}
+
+/* room.dedupe_event_indices: Numbers the events anew in every room where two have one index:
+ * from 0 without a gap, in the order of index, time and id, with the rooms' counters after
+ * them. Then no two events of a room can have one index. Read marks may be off after it.
+ * Result: null. */
+static inline keep_op keep_room_dedupe_event_indices(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.dedupe_event_indices", NULL, 0, deadline_ms);
+}
+
+/* room.delete: Deletes a room with all that is in it; identities and verifications stay. Gives
+ * whether there was one.
+ *   room_id  text
+ * Result: deleted. */
+static inline keep_op keep_room_delete(keep_store *store, keep_text room_id, int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.delete", args, 1, deadline_ms);
+}
+
+/* room.delete_event: Deletes an event, with `cascade_replies` its replies too, and the edits
+ * and deletes of what it deletes. Gives them: the event, its replies, then the changes, each
+ * kind by index; an empty list when the room has no such event.
+ *   room_id          text
+ *   event_id         text
+ *   cascade_replies  bool
+ * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
+ * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
+ * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+static inline keep_op keep_room_delete_event(keep_store *store, keep_text room_id,
+        keep_text event_id, keep_text cascade_replies, int deadline_ms) {
+    const keep_text args[] = {room_id, event_id, cascade_replies};
+    return keep_submit(store, "room.delete_event", args, 3, deadline_ms);
+}
+
+/* room.drop_legacy_parent_index: Drops the index of replies that RoomKit made before 0.30,
+ * which another one replaces, if it is there.
+ * Result: null. */
+static inline keep_op keep_room_drop_legacy_parent_index(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.drop_legacy_parent_index", NULL, 0, deadline_ms);
+}
+
+/* room.exists: Whether there is a room of that id.
+ *   room_id  text
+ * Result: found. */
+static inline keep_op keep_room_exists(keep_store *store, keep_text room_id, int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.exists", args, 1, deadline_ms);
+}
+
+/* room.find: A page of the rooms of an organization, of a status, with this metadata contained
+ * in theirs, oldest first; null narrows nothing. Quick with the indexes that room.setup_extras
+ * makes.
+ *   organization_id  text?
+ *   status           text?
+ *   metadata         json?
+ *   limit            int?
+ *   offset           int?
+ * Result: an array of {id, organization_id, status, created_at, updated_at, paused_at,
+ * closed_at, timers, agent_response_policy, metadata, event_count, latest_index,
+ * delivered_index}. */
+static inline keep_op keep_room_find(keep_store *store, keep_text organization_id,
+        keep_text status, keep_text metadata, keep_text limit, keep_text offset,
+        int deadline_ms) {
+    const keep_text args[] = {organization_id, status, metadata, limit, offset};
+    return keep_submit(store, "room.find", args, 5, deadline_ms);
+}
+
+/* room.find_events: As room.list_events, but only events that fit a filter: RoomKit's
+ * EventFilter as JSON, whose missing or null fields narrow nothing. Blocked events come with
+ * `include_blocked`.
+ *   room_id       text
+ *   filter        json
+ *   limit         int?
+ *   offset        int?
+ *   after_index   int?
+ *   before_index  int?
+ *   newest_first  bool?
+ * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
+ * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
+ * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+static inline keep_op keep_room_find_events(keep_store *store, keep_text room_id,
+        keep_text filter, keep_text limit, keep_text offset, keep_text after_index,
+        keep_text before_index, keep_text newest_first, int deadline_ms) {
+    const keep_text args[] = {room_id, filter, limit, offset, after_index, before_index, newest_first};
+    return keep_submit(store, "room.find_events", args, 7, deadline_ms);
+}
+
+/* room.find_id_by_binding: The newest room where this channel's binding names the participant
+ * or the identity; or, with `recipient_key`, names nobody, is no group's, and has the
+ * participant under that key in its metadata, as a string or an integer.
+ *   channel_id       text
+ *   participant_id   text
+ *   identity_id      text?
+ *   statuses         text[]?
+ *   organization_id  text?
+ *   recipient_key    text?
+ * Result: room_id, or null when there is none. */
+static inline keep_op keep_room_find_id_by_binding(keep_store *store, keep_text channel_id,
+        keep_text participant_id, keep_text identity_id, keep_text statuses,
+        keep_text organization_id, keep_text recipient_key, int deadline_ms) {
+    const keep_text args[] = {channel_id, participant_id, identity_id, statuses, organization_id, recipient_key};
+    return keep_submit(store, "room.find_id_by_binding", args, 6, deadline_ms);
+}
+
+/* room.find_id_by_participant: The newest room with a participant who has one of these names,
+ * as id or as identity, and is reached through the channel.
+ *   channel_id       text
+ *   participant_id   text
+ *   identity_id      text?
+ *   statuses         text[]?
+ *   organization_id  text?
+ * Result: room_id, or null when there is none. */
+static inline keep_op keep_room_find_id_by_participant(keep_store *store, keep_text channel_id,
+        keep_text participant_id, keep_text identity_id, keep_text statuses,
+        keep_text organization_id, int deadline_ms) {
+    const keep_text args[] = {channel_id, participant_id, identity_id, statuses, organization_id};
+    return keep_submit(store, "room.find_id_by_participant", args, 5, deadline_ms);
+}
+
+/* room.find_ids_by_channel: The rooms that a channel is bound to, oldest first, if need be
+ * only those of these statuses, of an organization, or whose binding is (or is not) a group's.
+ *   channel_id       text
+ *   statuses         text[]?
+ *   organization_id  text?
+ *   is_group         bool?
+ *   limit            int?
+ * Result: an array of room_id. */
+static inline keep_op keep_room_find_ids_by_channel(keep_store *store, keep_text channel_id,
+        keep_text statuses, keep_text organization_id, keep_text is_group, keep_text limit,
+        int deadline_ms) {
+    const keep_text args[] = {channel_id, statuses, organization_id, is_group, limit};
+    return keep_submit(store, "room.find_ids_by_channel", args, 5, deadline_ms);
+}
+
+/* room.find_latest: The newest room that has this participant, or a binding of this
+ * participant (of that type of channel); null when there is none. Quick with the index that
+ * room.setup_extras makes.
+ *   participant_id  text
+ *   channel_type    text?
+ *   status          text?
+ * Result: {id, organization_id, status, created_at, updated_at, paused_at, closed_at, timers,
+ * agent_response_policy, metadata, event_count, latest_index, delivered_index}, or null when
+ * there is none. */
+static inline keep_op keep_room_find_latest(keep_store *store, keep_text participant_id,
+        keep_text channel_type, keep_text status, int deadline_ms) {
+    const keep_text args[] = {participant_id, channel_type, status};
+    return keep_submit(store, "room.find_latest", args, 3, deadline_ms);
+}
+
+/* room.get: The room of that id, or null.
+ *   room_id  text
+ * Result: {id, organization_id, status, created_at, updated_at, paused_at, closed_at, timers,
+ * agent_response_policy, metadata, event_count, latest_index, delivered_index}, or null when
+ * there is none. */
+static inline keep_op keep_room_get(keep_store *store, keep_text room_id, int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.get", args, 1, deadline_ms);
+}
+
+/* room.get_binding: The binding of a channel to a room, or null.
+ *   room_id     text
+ *   channel_id  text
+ * Result: {channel_id, room_id, channel_type, category, direction, access, muted,
+ * output_muted, visibility, participant_id, group, last_read_index, attached_at, capabilities,
+ * rate_limit, retry_policy, metadata}, or null when there is none. */
+static inline keep_op keep_room_get_binding(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.get_binding", args, 2, deadline_ms);
+}
+
+/* room.get_delivered_index: The highest index that was delivered in a room: -1 for none, and
+ * for a room that is not there.
+ *   room_id  text
+ * Result: delivered_index. */
+static inline keep_op keep_room_get_delivered_index(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.get_delivered_index", args, 1, deadline_ms);
+}
+
+/* room.get_event: The event of that id, of whatever room and status.
+ *   event_id  text
+ * Result: {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to,
+ * response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id,
+ * idempotency_key, created_at, metadata, channel_data, delivery_results}, or null when there
+ * is none. */
+static inline keep_op keep_room_get_event(keep_store *store, keep_text event_id,
+        int deadline_ms) {
+    const keep_text args[] = {event_id};
+    return keep_submit(store, "room.get_event", args, 1, deadline_ms);
+}
+
+/* room.get_event_by_idempotency_key: The event with this idempotency key in the room, of this
+ * source channel or with null the first one of any; else null.
+ *   room_id          text
+ *   idempotency_key  text
+ *   channel_id       text?
+ * Result: {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to,
+ * response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id,
+ * idempotency_key, created_at, metadata, channel_data, delivery_results}, or null when there
+ * is none. */
+static inline keep_op keep_room_get_event_by_idempotency_key(keep_store *store, keep_text room_id,
+        keep_text idempotency_key, keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, idempotency_key, channel_id};
+    return keep_submit(store, "room.get_event_by_idempotency_key", args, 3, deadline_ms);
+}
+
+/* room.get_identity: The identity of that id, or null.
+ *   identity_id  text
+ * Result: {id, organization_id, display_name, email, phone, channel_addresses, external_id,
+ * external_ids, metadata}, or null when there is none. */
+static inline keep_op keep_room_get_identity(keep_store *store, keep_text identity_id,
+        int deadline_ms) {
+    const keep_text args[] = {identity_id};
+    return keep_submit(store, "room.get_identity", args, 1, deadline_ms);
+}
+
+/* room.get_participant: The participant of a room, or null.
+ *   room_id         text
+ *   participant_id  text
+ * Result: {id, room_id, channel_id, display_name, role, status, identification, identity_id,
+ * candidates, connected_via, external_id, resolved_at, resolved_by, joined_at, metadata}, or
+ * null when there is none. */
+static inline keep_op keep_room_get_participant(keep_store *store, keep_text room_id,
+        keep_text participant_id, int deadline_ms) {
+    const keep_text args[] = {room_id, participant_id};
+    return keep_submit(store, "room.get_participant", args, 2, deadline_ms);
+}
+
+/* room.get_private_state: What the runtime keeps for itself in a room under this name, or
+ * null.
+ *   room_id  text
+ *   name     text
+ * Result: value, or null when there is none. */
+static inline keep_op keep_room_get_private_state(keep_store *store, keep_text room_id,
+        keep_text name, int deadline_ms) {
+    const keep_text args[] = {room_id, name};
+    return keep_submit(store, "room.get_private_state", args, 2, deadline_ms);
+}
+
+/* room.get_task: The task of that id, or null.
+ *   task_id  text
+ * Result: {id, room_id, title, description, assigned_to, status, created_at, metadata}, or
+ * null when there is none. */
+static inline keep_op keep_room_get_task(keep_store *store, keep_text task_id, int deadline_ms) {
+    const keep_text args[] = {task_id};
+    return keep_submit(store, "room.get_task", args, 1, deadline_ms);
+}
+
+/* room.get_thread_summaries: Of each of these events that has replies which are not blocked:
+ * how many, and when the last one was made.
+ *   room_id         text
+ *   root_event_ids  text[]
+ * Result: an array of {root_event_id, reply_count, last_reply_at}. */
+static inline keep_op keep_room_get_thread_summaries(keep_store *store, keep_text room_id,
+        keep_text root_event_ids, int deadline_ms) {
+    const keep_text args[] = {room_id, root_event_ids};
+    return keep_submit(store, "room.get_thread_summaries", args, 2, deadline_ms);
+}
+
+/* room.get_unread_count: How many events of a room lie behind the mark of a channel; all of
+ * them when it has none.
+ *   room_id     text
+ *   channel_id  text
+ * Result: count. */
+static inline keep_op keep_room_get_unread_count(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.get_unread_count", args, 2, deadline_ms);
+}
+
+/* room.get_verification: The verification of an identity in an organization, or with null in
+ * none; null when there is none.
+ *   identity_id      text
+ *   organization_id  text?
+ * Result: data, or null when there is none. */
+static inline keep_op keep_room_get_verification(keep_store *store, keep_text identity_id,
+        keep_text organization_id, int deadline_ms) {
+    const keep_text args[] = {identity_id, organization_id};
+    return keep_submit(store, "room.get_verification", args, 2, deadline_ms);
+}
+
+/* room.get_verification_request: The request for verification of that id, or null.
+ *   request_id  text
+ * Result: data, or null when there is none. */
+static inline keep_op keep_room_get_verification_request(keep_store *store, keep_text request_id,
+        int deadline_ms) {
+    const keep_text args[] = {request_id};
+    return keep_submit(store, "room.get_verification_request", args, 1, deadline_ms);
+}
+
+/* room.get_voice_delivery: The delivery that a room keeps under this hash, or null.
+ *   room_id   text
+ *   key_hash  text
+ * Result: {room_id, channel_id, session_id, idempotency_key, content_hash, attempt_id,
+ * created_at, outcome}, or null when there is none. */
+static inline keep_op keep_room_get_voice_delivery(keep_store *store, keep_text room_id,
+        keep_text key_hash, int deadline_ms) {
+    const keep_text args[] = {room_id, key_hash};
+    return keep_submit(store, "room.get_voice_delivery", args, 2, deadline_ms);
+}
+
+/* room.link_address: Gives an identity of the organization an address. False when another
+ * identity has it: then nothing changed.
+ *   identity_id      text
+ *   channel_type     text
+ *   address          text
+ *   organization_id  text?
+ * Result: linked.
+ * Fails: ABSENT the organization has no such identity. */
+static inline keep_op keep_room_link_address(keep_store *store, keep_text identity_id,
+        keep_text channel_type, keep_text address, keep_text organization_id, int deadline_ms) {
+    const keep_text args[] = {identity_id, channel_type, address, organization_id};
+    return keep_submit(store, "room.link_address", args, 4, deadline_ms);
+}
+
+/* room.list: A page of all rooms, oldest first. Without the index that room.setup_extras
+ * makes, every page sorts the whole table.
+ *   limit   int?
+ *   offset  int?
+ * Result: an array of {id, organization_id, status, created_at, updated_at, paused_at,
+ * closed_at, timers, agent_response_policy, metadata, event_count, latest_index,
+ * delivered_index}. */
+static inline keep_op keep_room_list(keep_store *store, keep_text limit, keep_text offset,
+        int deadline_ms) {
+    const keep_text args[] = {limit, offset};
+    return keep_submit(store, "room.list", args, 2, deadline_ms);
+}
+
+/* room.list_bindings: The bindings of a room in the order of their attachment.
+ *   room_id  text
+ * Result: an array of {channel_id, room_id, channel_type, category, direction, access, muted,
+ * output_muted, visibility, participant_id, group, last_read_index, attached_at, capabilities,
+ * rate_limit, retry_policy, metadata}. */
+static inline keep_op keep_room_list_bindings(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.list_bindings", args, 1, deadline_ms);
+}
+
+/* room.list_events: A page of a room's events but for blocked ones, by index, whatever the end
+ * it is cut from: the first ones after `after_index`, the last ones before `before_index`,
+ * else from the first or with `newest_first` from the last one. `offset` counts from there and
+ * is for pages without either index.
+ *   room_id       text
+ *   limit         int?
+ *   offset        int?
+ *   after_index   int?
+ *   before_index  int?
+ *   newest_first  bool?
+ * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
+ * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
+ * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+static inline keep_op keep_room_list_events(keep_store *store, keep_text room_id, keep_text limit,
+        keep_text offset, keep_text after_index, keep_text before_index, keep_text newest_first,
+        int deadline_ms) {
+    const keep_text args[] = {room_id, limit, offset, after_index, before_index, newest_first};
+    return keep_submit(store, "room.list_events", args, 6, deadline_ms);
+}
+
+/* room.list_observations: The observations of a room, oldest first. A confidence has the seven
+ * digits of the column's type.
+ *   room_id  text
+ * Result: an array of {id, room_id, channel_id, content, category, confidence, created_at,
+ * metadata}. */
+static inline keep_op keep_room_list_observations(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.list_observations", args, 1, deadline_ms);
+}
+
+/* room.list_participants: The participants of a room in the order of their joining.
+ *   room_id  text
+ * Result: an array of {id, room_id, channel_id, display_name, role, status, identification,
+ * identity_id, candidates, connected_via, external_id, resolved_at, resolved_by, joined_at,
+ * metadata}. */
+static inline keep_op keep_room_list_participants(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.list_participants", args, 1, deadline_ms);
+}
+
+/* room.list_read_markers: How far each channel that has a mark has read a room.
+ *   room_id  text
+ * Result: an array of {channel_id, event_index}. */
+static inline keep_op keep_room_list_read_markers(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.list_read_markers", args, 1, deadline_ms);
+}
+
+/* room.list_tasks: The tasks of a room, oldest first, if need be only those of a status.
+ *   room_id  text
+ *   status   text?
+ * Result: an array of {id, room_id, title, description, assigned_to, status, created_at,
+ * metadata}. */
+static inline keep_op keep_room_list_tasks(keep_store *store, keep_text room_id, keep_text status,
+        int deadline_ms) {
+    const keep_text args[] = {room_id, status};
+    return keep_submit(store, "room.list_tasks", args, 2, deadline_ms);
+}
+
+/* room.list_verifications_in_force: The verifications of all organizations that are verified
+ * and will expire.
+ * Result: an array of data. */
+static inline keep_op keep_room_list_verifications_in_force(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.list_verifications_in_force", NULL, 0, deadline_ms);
+}
+
+/* room.load_context: A room with its bindings (see room.list_bindings) and its participants
+ * (room.list_participants), of one snapshot; null when it is not there.
+ *   room_id  text
+ * Result: {room, bindings, participants}, or null when there is none. */
+static inline keep_op keep_room_load_context(keep_store *store, keep_text room_id,
+        int deadline_ms) {
+    const keep_text args[] = {room_id};
+    return keep_submit(store, "room.load_context", args, 1, deadline_ms);
+}
+
+/* room.mark_all_read: Says that a channel has read a room up to its last event. An empty room
+ * gets no mark.
+ *   room_id     text
+ *   channel_id  text
+ * Result: null. */
+static inline keep_op keep_room_mark_all_read(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.mark_all_read", args, 2, deadline_ms);
+}
+
+/* room.mark_read: Says that a channel has read a room up to this event. A mark never moves
+ * back; an event of another room marks nothing.
+ *   room_id     text
+ *   channel_id  text
+ *   event_id    text
+ * Result: null. */
+static inline keep_op keep_room_mark_read(keep_store *store, keep_text room_id,
+        keep_text channel_id, keep_text event_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id, event_id};
+    return keep_submit(store, "room.mark_read", args, 3, deadline_ms);
+}
+
+/* room.patch_metadata: Removes the keys in `unset` from a room's metadata, then sets those of
+ * `patch`; all others stay. Gives the room, or null when it is not there.
+ *   room_id  text
+ *   patch    json
+ *   unset    text[]?
+ * Result: {id, organization_id, status, created_at, updated_at, paused_at, closed_at, timers,
+ * agent_response_policy, metadata, event_count, latest_index, delivered_index}, or null when
+ * there is none. */
+static inline keep_op keep_room_patch_metadata(keep_store *store, keep_text room_id,
+        keep_text patch, keep_text unset, int deadline_ms) {
+    const keep_text args[] = {room_id, patch, unset};
+    return keep_submit(store, "room.patch_metadata", args, 3, deadline_ms);
+}
+
+/* room.put_verification: Stores the verification of an identity in its organization, in place
+ * of the one before.
+ *   identity_id   text
+ *   verification  json
+ * Result: null. */
+static inline keep_op keep_room_put_verification(keep_store *store, keep_text identity_id,
+        keep_text verification, int deadline_ms) {
+    const keep_text args[] = {identity_id, verification};
+    return keep_submit(store, "room.put_verification", args, 2, deadline_ms);
+}
+
+/* room.record_delivery_results: Writes an event's delivery results and nothing else. No error
+ * when the room has no such event.
+ *   room_id   text
+ *   event_id  text
+ *   results   json
+ * Result: null. */
+static inline keep_op keep_room_record_delivery_results(keep_store *store, keep_text room_id,
+        keep_text event_id, keep_text results, int deadline_ms) {
+    const keep_text args[] = {room_id, event_id, results};
+    return keep_submit(store, "room.record_delivery_results", args, 3, deadline_ms);
+}
+
+/* room.remove_binding: Unbinds a channel. Gives whether it was bound.
+ *   room_id     text
+ *   channel_id  text
+ * Result: removed. */
+static inline keep_op keep_room_remove_binding(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.remove_binding", args, 2, deadline_ms);
+}
+
+/* room.resolve_identity: The identity that has this address in the organization, or with null
+ * in none; else null.
+ *   channel_type     text
+ *   address          text
+ *   organization_id  text?
+ * Result: {id, organization_id, display_name, email, phone, channel_addresses, external_id,
+ * external_ids, metadata}, or null when there is none. */
+static inline keep_op keep_room_resolve_identity(keep_store *store, keep_text channel_type,
+        keep_text address, keep_text organization_id, int deadline_ms) {
+    const keep_text args[] = {channel_type, address, organization_id};
+    return keep_submit(store, "room.resolve_identity", args, 3, deadline_ms);
+}
+
+/* room.schema: What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before
+ * 0.7, 2 today's; `empty`: there never was a room; `unique_index`: no two events of a room can
+ * have one index; `extended`: room.setup_extras has run; `legacy_parent_index`:
+ * room.drop_legacy_parent_index has something to drop.
+ * Result: {layout, empty, unique_index, extended, legacy_parent_index}. */
+static inline keep_op keep_room_schema(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.schema", NULL, 0, deadline_ms);
+}
+
+/* room.set_private_state: Keeps a document in a room apart from its metadata, which loses what
+ * it has under that name; null removes it. No error when the room is not there, or is being
+ * deleted.
+ *   room_id  text
+ *   name     text
+ *   value    json?
+ * Result: null. */
+static inline keep_op keep_room_set_private_state(keep_store *store, keep_text room_id,
+        keep_text name, keep_text value, int deadline_ms) {
+    const keep_text args[] = {room_id, name, value};
+    return keep_submit(store, "room.set_private_state", args, 3, deadline_ms);
+}
+
+/* room.setup: Makes the tables and indexes that are not there, and brings older relational
+ * ones up to date. What is current is left as it is and waited for by nobody, so a role with
+ * data rights only may call this. Processes that race, RoomKit's own among them, wait for each
+ * other. INVALID on tables of RoomKit before 0.7 (see room.migration_report), on a newer
+ * schema and on tables of somebody else.
+ * Result: null. */
+static inline keep_op keep_room_setup(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.setup", NULL, 0, deadline_ms);
+}
+
+/* room.setup_extras: Adds columns for what RoomKit loses (an identity's phone and external
+ * ids, a participant's candidates) and indexes that keep routing, pages of rooms and deletions
+ * from growing with the tables. Adds only what is missing, and locks the tables' writers out
+ * while it does: on large tables choose the hour.
+ * Result: null. */
+static inline keep_op keep_room_setup_extras(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.setup_extras", NULL, 0, deadline_ms);
+}
+
+/* room.unlink_address: Takes an address from an identity of the organization, if it has it.
+ *   identity_id      text
+ *   channel_type     text
+ *   address          text
+ *   organization_id  text?
+ * Result: identity_id.
+ * Fails: ABSENT the organization has no such identity. */
+static inline keep_op keep_room_unlink_address(keep_store *store, keep_text identity_id,
+        keep_text channel_type, keep_text address, keep_text organization_id, int deadline_ms) {
+    const keep_text args[] = {identity_id, channel_type, address, organization_id};
+    return keep_submit(store, "room.unlink_address", args, 4, deadline_ms);
+}
+
+/* room.update: Writes a room anew, but for its time of creation and its counters, whose stored
+ * values it gives. Times are as given.
+ *   room_id  text
+ *   room     json
+ * Result: {delivered_index, event_count, latest_index}.
+ * Fails: ABSENT no such room. */
+static inline keep_op keep_room_update(keep_store *store, keep_text room_id, keep_text room,
+        int deadline_ms) {
+    const keep_text args[] = {room_id, room};
+    return keep_submit(store, "room.update", args, 2, deadline_ms);
+}
+
+/* room.update_binding: Writes a binding anew, but for its time of attachment. No error when it
+ * is not there.
+ *   room_id     text
+ *   channel_id  text
+ *   binding     json
+ * Result: null. */
+static inline keep_op keep_room_update_binding(keep_store *store, keep_text room_id,
+        keep_text channel_id, keep_text binding, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id, binding};
+    return keep_submit(store, "room.update_binding", args, 3, deadline_ms);
+}
+
+/* room.update_event: Writes an event's content, status, visibility, metadata, idempotency key,
+ * blocked_by and source (but for its direction) anew; all else stays as it was stored. No
+ * error when there is no such event.
+ *   event_id  text
+ *   event     json
+ * Result: null. */
+static inline keep_op keep_room_update_event(keep_store *store, keep_text event_id,
+        keep_text event, int deadline_ms) {
+    const keep_text args[] = {event_id, event};
+    return keep_submit(store, "room.update_event", args, 2, deadline_ms);
+}
+
+/* room.update_if: As room.update, if the stored room still has this status, `paused_at` and
+ * `timers.last_activity_at`.
+ *   room_id           text
+ *   room              json
+ *   status            text
+ *   paused_at         time?
+ *   last_activity_at  time?
+ * Result: {delivered_index, event_count, latest_index}.
+ * Fails: CONFLICT the room has moved on, or is not there. */
+static inline keep_op keep_room_update_if(keep_store *store, keep_text room_id, keep_text room,
+        keep_text status, keep_text paused_at, keep_text last_activity_at, int deadline_ms) {
+    const keep_text args[] = {room_id, room, status, paused_at, last_activity_at};
+    return keep_submit(store, "room.update_if", args, 5, deadline_ms);
+}
+
+/* room.update_participant: Writes a participant anew, but for the time of joining. No error
+ * when it is not there.
+ *   room_id         text
+ *   participant_id  text
+ *   participant     json
+ * Result: null. */
+static inline keep_op keep_room_update_participant(keep_store *store, keep_text room_id,
+        keep_text participant_id, keep_text participant, int deadline_ms) {
+    const keep_text args[] = {room_id, participant_id, participant};
+    return keep_submit(store, "room.update_participant", args, 3, deadline_ms);
+}
+
+/* room.update_participant_narrow: As room.update_participant on tables that room.setup_extras
+ * has not extended: the candidates are not stored.
+ *   room_id         text
+ *   participant_id  text
+ *   participant     json
+ * Result: null. */
+static inline keep_op keep_room_update_participant_narrow(keep_store *store, keep_text room_id,
+        keep_text participant_id, keep_text participant, int deadline_ms) {
+    const keep_text args[] = {room_id, participant_id, participant};
+    return keep_submit(store, "room.update_participant_narrow", args, 3, deadline_ms);
+}
+
+/* room.update_task: Writes a task's title, description, assignment, status and metadata anew.
+ * No error when it is not there.
+ *   task_id  text
+ *   task     json
+ * Result: null. */
+static inline keep_op keep_room_update_task(keep_store *store, keep_text task_id, keep_text task,
+        int deadline_ms) {
+    const keep_text args[] = {task_id, task};
+    return keep_submit(store, "room.update_task", args, 2, deadline_ms);
+}
+
+/* room.update_verification_request: Writes a request anew. No error when it is not there.
+ *   request_id  text
+ *   request     json
+ * Result: null. */
+static inline keep_op keep_room_update_verification_request(keep_store *store,
+        keep_text request_id, keep_text request, int deadline_ms) {
+    const keep_text args[] = {request_id, request};
+    return keep_submit(store, "room.update_verification_request", args, 2, deadline_ms);
+}
+
+/* room.write_change_target: Writes an event of the room anew as room.update_event does; if its
+ * metadata says `"deleted": true`, its edits are marked the same.
+ *   room_id  text
+ *   target   json
+ * Result: event_id.
+ * Fails: ABSENT the event is not in the room. */
+static inline keep_op keep_room_write_change_target(keep_store *store, keep_text room_id,
+        keep_text target, int deadline_ms) {
+    const keep_text args[] = {room_id, target};
+    return keep_submit(store, "room.write_change_target", args, 2, deadline_ms);
+}
+
 /* run.delete: Deletes a run and its events together, and the events also where there is no
  * run. Gives the number of runs deleted, 0 or 1.
  *   run_id  text

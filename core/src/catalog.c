@@ -60,7 +60,7 @@ int catalog_table_find(const char *name)
 
 const char *catalog_table_name(int slot)
 {
-    return KEEP_TABLES[slot];
+    return KEEP_TABLE_NAMES[slot];
 }
 
 char *catalog_sql(const keep_store *store, const struct statement_spec *spec, enum form_kind kind)

@@ -3955,6 +3955,2873 @@ static const struct sql_piece memory_store_sql[] = {
      "returning m.id", NULL},
 };
 
+static const struct arg_spec room_add_binding_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"binding", ARG_JSON, false, false, false},
+};
+static const int room_add_binding_key[] = {0};
+static const struct sql_piece room_add_binding_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " (room_id, channel_id, attached_at, channel_type, category, direction, access, muted, output_muted,\n"
+     "    visibility, participant_id, last_read_index, capabilities, metadata, rate_limit, retry_policy, is_group)\n"
+     "select $1::text, $2::text, coalesce((d.doc ->> 'attached_at')::timestamptz, now()), d.doc ->> 'channel_type', coalesce(d.doc ->> 'category', 'transport'), coalesce(d.doc ->> 'direction', 'bidirectional'),\n"
+     "    coalesce(d.doc ->> 'access', 'read_write'), coalesce((d.doc ->> 'muted')::boolean, false),\n"
+     "    coalesce((d.doc ->> 'output_muted')::boolean, false), coalesce(d.doc ->> 'visibility', 'all'),\n"
+     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(d.doc -> 'capabilities', '{}'),\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), nullif(d.doc -> 'rate_limit', 'null'), nullif(d.doc -> 'retry_policy', 'null'),\n"
+     "    coalesce((d.doc ->> 'group')::boolean, false)\n"
+     "from (select $3::jsonb as doc) as d\n"
+     "on conflict (room_id, channel_id) do update\n"
+     "set (channel_type, category, direction, access, muted, output_muted, visibility, participant_id, last_read_index,\n"
+     "    capabilities, metadata, rate_limit, retry_policy, is_group) = row(excluded.channel_type, excluded.category,\n"
+     "    excluded.direction, excluded.access, excluded.muted, excluded.output_muted, excluded.visibility,\n"
+     "    excluded.participant_id, excluded.last_read_index, excluded.capabilities, excluded.metadata, excluded.rate_limit,\n"
+     "    excluded.retry_policy, excluded.is_group)", NULL},
+};
+
+static const struct arg_spec room_add_event_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event", ARG_JSON, false, false, false},
+};
+static const char *const room_add_event_columns[] = {"index"};
+static const int room_add_event_key[] = {0};
+static const struct sql_piece room_add_event_sql[] = {
+    {PIECE_TEXT, "with item as materialized (\n"
+     "    select u.n, u.room_id, u.event, u.event -> 'source' as source\n"
+     "    from unnest($1::text[], $2::jsonb[]) with ordinality as u(room_id, event, n)\n"
+     "),\n"
+     "free as materialized (\n"
+     "    select i.n, i.room_id, i.event, i.source from item as i\n"
+     "    left join lateral (\n"
+     "        select true as taken from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where e.room_id = i.event ->> 'room_id' and e.source_channel_id = i.source ->> 'channel_id'\n"
+     "            and e.idempotency_key = i.event ->> 'idempotency_key'\n"
+     "        limit 1\n"
+     "    ) as k on true\n"
+     "    left join lateral (\n"
+     "        select true as stored from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where k.taken and e.id = i.event ->> 'id' limit 1\n"
+     "    ) as h on true\n"
+     "    where k.taken is null or h.stored\n"
+     "),\n"
+     "g as materialized (\n"
+     "    select f.room_id, max(coalesce((f.event ->> 'index')::integer, 0)) + 1 as next_index from free as f\n"
+     "    group by f.room_id order by f.room_id\n"
+     "),\n"
+     "room as materialized (\n"
+     "    select g.*, r.id is not null as found\n"
+     "    from g\n"
+     "    left join lateral (select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = g.room_id limit 1 for no key update) as r on true\n"
+     "),\n"
+     "sequence as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s (room_id, next_index)\n"
+     "    select r.room_id, r.next_index from room as r order by r.room_id\n"
+     "    on conflict (room_id) do update set next_index = greatest(s.next_index, excluded.next_index)\n"
+     "    returning s.room_id\n"
+     "),\n"
+     "d as materialized (\n"
+     "    select f.n, f.room_id, f.event, f.source, coalesce((f.event ->> 'index')::integer, 0) as index\n"
+     "    from free as f join sequence as s on s.room_id = f.room_id\n"
+     "),\n"
+     "stored as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " (id, room_id, type, content, source_channel_id, source_channel_type, source_direction,\n"
+     "    source_participant_id, source_provider, source_extra, status, visibility, addressed_to, response_visibility, index,\n"
+     "    chain_depth, correlation_id, parent_event_id, responds_to, idempotency_key, blocked_by, metadata, channel_data,\n"
+     "    created_at, delivery_results)\n"
+     "select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'message'), d.event -> 'content',\n"
+     "    d.source ->> 'channel_id', d.source ->> 'channel_type', coalesce(d.source ->> 'direction', 'inbound'),\n"
+     "    d.source ->> 'participant_id', d.source ->> 'provider', coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}'), coalesce(d.event ->> 'status', 'pending'),\n"
+     "    coalesce(d.event ->> 'visibility', 'all'), case when jsonb_typeof(d.event -> 'addressed_to') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
+     "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
+     "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
+     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
+     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
+    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     ")\n"
+     "select d.n, d.index from d order by d.n", NULL},
+};
+
+static const struct arg_spec room_add_event_auto_index_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event", ARG_JSON, false, false, false},
+};
+static const char *const room_add_event_auto_index_columns[] = {"index"};
+static const int room_add_event_auto_index_key[] = {0};
+static const struct sql_piece room_add_event_auto_index_sql[] = {
+    {PIECE_TEXT, "with item as materialized (\n"
+     "    select u.n, u.room_id, u.event, u.event -> 'source' as source\n"
+     "    from unnest($1::text[], $2::jsonb[]) with ordinality as u(room_id, event, n)\n"
+     "),\n"
+     "free as materialized (\n"
+     "    select i.n, i.room_id, i.event, i.source from item as i\n"
+     "    left join lateral (\n"
+     "        select true as taken from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where e.room_id = i.event ->> 'room_id' and e.source_channel_id = i.source ->> 'channel_id'\n"
+     "            and e.idempotency_key = i.event ->> 'idempotency_key'\n"
+     "        limit 1\n"
+     "    ) as k on true\n"
+     "    left join lateral (\n"
+     "        select true as stored from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where k.taken and e.id = i.event ->> 'id' limit 1\n"
+     "    ) as h on true\n"
+     "    where k.taken is null or h.stored\n"
+     "),\n"
+     "g as materialized (select f.room_id, count(*)::integer as count from free as f group by f.room_id order by f.room_id),\n"
+     "room as materialized (\n"
+     "    select g.*, r.id is not null as found\n"
+     "    from g\n"
+     "    left join lateral (select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = g.room_id limit 1 for no key update) as r on true\n"
+     "),\n"
+     "sequence as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s (room_id, next_index)\n"
+     "    select r.room_id, r.count from room as r order by r.room_id\n"
+     "    on conflict (room_id) do update set next_index = s.next_index + excluded.next_index\n"
+     "    returning s.room_id, s.next_index\n"
+     "),\n"
+     "d as materialized (\n"
+     "    select f.n, f.room_id, f.event, f.source,\n"
+     "        (s.next_index - r.count - 1 + row_number() over (partition by f.room_id order by f.n))::integer as index\n"
+     "    from free as f join room as r on r.room_id = f.room_id join sequence as s on s.room_id = f.room_id\n"
+     "),\n"
+     "stored as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " (id, room_id, type, content, source_channel_id, source_channel_type, source_direction,\n"
+     "    source_participant_id, source_provider, source_extra, status, visibility, addressed_to, response_visibility, index,\n"
+     "    chain_depth, correlation_id, parent_event_id, responds_to, idempotency_key, blocked_by, metadata, channel_data,\n"
+     "    created_at, delivery_results)\n"
+     "select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'message'), d.event -> 'content',\n"
+     "    d.source ->> 'channel_id', d.source ->> 'channel_type', coalesce(d.source ->> 'direction', 'inbound'),\n"
+     "    d.source ->> 'participant_id', d.source ->> 'provider', coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}'), coalesce(d.event ->> 'status', 'pending'),\n"
+     "    coalesce(d.event ->> 'visibility', 'all'), case when jsonb_typeof(d.event -> 'addressed_to') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
+     "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
+     "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
+     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
+     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
+    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     ")\n"
+     "select d.n, d.index from d order by d.n", NULL},
+};
+
+static const struct arg_spec room_add_observation_args[] = {
+    {"observation_id", ARG_TEXT, false, false, false},
+    {"observation", ARG_JSON, false, false, false},
+};
+static const int room_add_observation_key[] = {0};
+static const struct sql_piece room_add_observation_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_observations", NULL},
+    {PIECE_TEXT, " (id, room_id, channel_id, content, category, confidence, created_at, metadata)\n"
+     "select $1::text, d.doc ->> 'room_id', d.doc ->> 'channel_id', d.doc ->> 'content', d.doc ->> 'category',\n"
+     "    (d.doc ->> 'confidence')::real, coalesce((d.doc ->> 'created_at')::timestamptz, now()),\n"
+     "    coalesce(d.doc -> 'metadata', '{}')\n"
+     "from (select $2::jsonb as doc) as d", NULL},
+};
+
+static const struct arg_spec room_add_participant_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"participant", ARG_JSON, false, false, false},
+};
+static const int room_add_participant_key[] = {0};
+static const struct sql_piece room_add_participant_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " (room_id, id, joined_at, candidates, channel_id, display_name, role, status, identification,\n"
+     "    identity_id, external_id, resolved_at, resolved_by, metadata, connected_via)\n"
+     "select $1::text, $2::text, coalesce((d.doc ->> 'joined_at')::timestamptz, now()), case when jsonb_typeof(d.doc -> 'candidates') = 'array' then array(select jsonb_array_elements_text(d.doc -> 'candidates')) end, d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
+     "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
+     "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
+     "from (select $3::jsonb as doc) as d\n"
+     "on conflict (room_id, id) do update\n"
+     "set (candidates, channel_id, display_name, role, status, identification, identity_id, external_id, resolved_at,\n"
+     "    resolved_by, metadata, connected_via) = row(excluded.candidates, excluded.channel_id, excluded.display_name,\n"
+     "    excluded.role, excluded.status, excluded.identification, excluded.identity_id, excluded.external_id,\n"
+     "    excluded.resolved_at, excluded.resolved_by, excluded.metadata, excluded.connected_via)", NULL},
+};
+
+static const struct arg_spec room_add_participant_narrow_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"participant", ARG_JSON, false, false, false},
+};
+static const int room_add_participant_narrow_key[] = {0};
+static const struct sql_piece room_add_participant_narrow_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " (room_id, id, joined_at, channel_id, display_name, role, status, identification,\n"
+     "    identity_id, external_id, resolved_at, resolved_by, metadata, connected_via)\n"
+     "select $1::text, $2::text, coalesce((d.doc ->> 'joined_at')::timestamptz, now()), d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
+     "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
+     "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
+     "from (select $3::jsonb as doc) as d\n"
+     "on conflict (room_id, id) do update\n"
+     "set (channel_id, display_name, role, status, identification, identity_id, external_id, resolved_at, resolved_by,\n"
+     "    metadata, connected_via) = row(excluded.channel_id, excluded.display_name, excluded.role, excluded.status,\n"
+     "    excluded.identification, excluded.identity_id, excluded.external_id, excluded.resolved_at, excluded.resolved_by,\n"
+     "    excluded.metadata, excluded.connected_via)", NULL},
+};
+
+static const struct arg_spec room_add_task_args[] = {
+    {"task_id", ARG_TEXT, false, false, false},
+    {"task", ARG_JSON, false, false, false},
+};
+static const int room_add_task_key[] = {0};
+static const struct sql_piece room_add_task_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_tasks", NULL},
+    {PIECE_TEXT, " (id, room_id, title, description, assigned_to, status, created_at, metadata)\n"
+     "select $1::text, d.doc ->> 'room_id', d.doc ->> 'title', d.doc ->> 'description', d.doc ->> 'assigned_to',\n"
+     "    coalesce(d.doc ->> 'status', 'pending'), coalesce((d.doc ->> 'created_at')::timestamptz, now()),\n"
+     "    coalesce(d.doc -> 'metadata', '{}')\n"
+     "from (select $2::jsonb as doc) as d", NULL},
+};
+
+static const struct arg_spec room_advance_delivered_index_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"index", ARG_INT, false, false, false},
+    {"force", ARG_BOOL, false, false, false},
+};
+static const char *const room_advance_delivered_index_columns[] = {"moved"};
+static const int room_advance_delivered_index_key[] = {0};
+static const struct sql_piece room_advance_delivered_index_sql[] = {
+    {PIECE_TEXT, "with item as materialized (\n"
+     "    select u.room_id, u.index, u.force, u.n\n"
+     "    from unnest($1::text[], $2::bigint[], $3::boolean[]) with ordinality as u(room_id, index, force, n)\n"
+     "),\n"
+     "locked as materialized (\n"
+     "    select i.n, i.room_id, i.index from (select * from item order by room_id) as i\n"
+     "    cross join lateral (\n"
+     "        select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t\n"
+     "        where t.id = i.room_id and t.delivered_index < i.index and (i.force or t.delivered_index = i.index - 1)\n"
+     "        limit 1\n"
+     "        for no key update\n"
+     "    ) as r\n"
+     "),\n"
+     "moved as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t (id, delivered_index)\n"
+     "    select l.room_id, l.index from locked as l order by l.room_id\n"
+     "    on conflict (id) do update set delivered_index = excluded.delivered_index\n"
+     ")\n"
+     "select i.n, i.n in (select l.n from locked as l) as moved from item as i", NULL},
+};
+
+static const struct arg_spec room_binding_exists_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_binding_exists_columns[] = {"found"};
+static const int room_binding_exists_key[] = {0};
+static const struct sql_piece room_binding_exists_sql[] = {
+    {PIECE_TEXT, "select i.n, b.found is not null as found\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, channel_id, n)\n"
+     "left join lateral (\n"
+     "    select true as found from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b where b.room_id = i.room_id and b.channel_id = i.channel_id limit 1\n"
+     ") as b on true", NULL},
+};
+
+static const struct arg_spec room_check_idempotency_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"idempotency_key", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_check_idempotency_columns[] = {"held"};
+static const int room_check_idempotency_key[] = {0};
+static const struct sql_piece room_check_idempotency_sql[] = {
+    {PIECE_TEXT, "select i.n, e.held is not null as held\n"
+     "from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i(room_id, idempotency_key, channel_id, n)\n"
+     "left join lateral (\n"
+     "    (\n"
+     "        select true as held from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where i.channel_id is not null and e.room_id = i.room_id and e.source_channel_id = i.channel_id\n"
+     "            and e.idempotency_key = i.idempotency_key\n"
+     "        limit 1\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select true from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where i.channel_id is null and e.room_id = i.room_id and e.idempotency_key = i.idempotency_key limit 1\n"
+     "    )\n"
+     ") as e on true", NULL},
+};
+
+static const struct arg_spec room_claim_voice_delivery_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"key_hash", ARG_TEXT, false, false, false},
+    {"record", ARG_JSON, false, false, false},
+};
+static const char *const room_claim_voice_delivery_columns[] = {"room_id", "channel_id", "session_id", "idempotency_key", "content_hash", "attempt_id", "created_at", "outcome"};
+static const int room_claim_voice_delivery_key[] = {0};
+static const struct sql_piece room_claim_voice_delivery_sql[] = {
+    {PIECE_TEXT, "with held as materialized (select r.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = $1::text for key share),\n"
+     "stood as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_voice_deliveries", NULL},
+    {PIECE_TEXT, " as t\n"
+     "        (room_id, key_hash, channel_id, session_id, idempotency_key, content_hash, attempt_id, created_at)\n"
+     "    select h.id, $2::text, d.doc ->> 'channel_id', d.doc ->> 'session_id', d.doc ->> 'idempotency_key',\n"
+     "        d.doc ->> 'content_hash', d.doc ->> 'attempt_id', coalesce((d.doc ->> 'created_at')::timestamptz, now())\n"
+     "    from held as h cross join (select $3::jsonb as doc) as d\n"
+     "    on conflict (room_id, key_hash) do update\n"
+     "    set (attempt_id, created_at, outcome) = (\n"
+     "        select case when again then excluded.attempt_id else t.attempt_id end,\n"
+     "            case when again then excluded.created_at else t.created_at end, case when not again then t.outcome end\n"
+     "        from (\n"
+     "            select coalesce(t.outcome ->> 'status' in ('failed', 'unavailable')\n"
+     "                and t.outcome -> 'error' -> 'retryable' = 'true'\n"
+     "                and coalesce(t.outcome -> 'session_ids', '[]') in ('[]', 'null')\n"
+     "                and t.content_hash = excluded.content_hash, false) as again\n"
+     "        ) as a)\n"
+     "    returning t.room_id, t.channel_id, t.session_id, t.idempotency_key, t.content_hash, t.attempt_id, t.created_at, t.outcome\n"
+     ")\n"
+     "select v.room_id, v.channel_id, v.session_id, v.idempotency_key, v.content_hash, v.attempt_id,\n"
+     "to_char(v.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, v.outcome\n"
+     "from stood as v", NULL},
+};
+
+static const struct arg_spec room_commit_change_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event", ARG_JSON, false, false, false},
+    {"target", ARG_JSON, false, false, false},
+    {"activity", ARG_BOOL, false, false, false},
+};
+static const char *const room_commit_change_columns[] = {"index", "again"};
+static const int room_commit_change_key[] = {0};
+static const struct sql_piece room_commit_change_sql[] = {
+    {PIECE_TEXT, "with d as (\n"
+     "    select 1 as n, $2::jsonb as event, $2::jsonb -> 'source' as source\n"
+     "),\n"
+     "seen as materialized (select s.next_index from ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s where s.room_id = $1::text),\n"
+     "room as materialized (select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = $1::text for no key update),\n"
+     "held as materialized (\n"
+     "    select s.next_index, s.next_index is distinct from (select seen.next_index from seen) as again\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s where s.room_id = (select coalesce(min(r.id), $1::text) from room as r) for no key update\n"
+     "),\n"
+     "changed as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
+     "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
+     "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"
+     "    source_extra = coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}')\n"
+     "    from (select $3::jsonb as event, $3::jsonb -> 'source' as source) as d\n"
+     "    where t.id = d.event ->> 'id' and t.room_id = $1::text and not (select h.again from held as h)\n"
+     "    returning t.id\n"
+     "),\n"
+     "marked as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set metadata = t.metadata || '{\"deleted\": true}'\n"
+     "    where exists (select from changed) and $2::jsonb ->> 'type' = 'delete' and $2::jsonb -> 'content' ->> 'type' = 'delete'\n"
+     "        and $2::jsonb -> 'content' ->> 'target_event_id' = $3::jsonb ->> 'id'\n"
+     "        and t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $3::jsonb ->> 'id'\n"
+     "),\n"
+     "sequence as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s set next_index = s.next_index + 1\n"
+     "    where s.room_id = $1::text and exists (select from changed)\n"
+     "    returning s.next_index - 1 as index\n"
+     "),\n"
+     "placed as materialized (select d.n, d.event, d.source, s.index from d cross join sequence as s),\n"
+     "stored as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " (id, room_id, type, content, source_channel_id, source_channel_type, source_direction,\n"
+     "    source_participant_id, source_provider, source_extra, status, visibility, addressed_to, response_visibility, index,\n"
+     "    chain_depth, correlation_id, parent_event_id, responds_to, idempotency_key, blocked_by, metadata, channel_data,\n"
+     "    created_at, delivery_results)\n"
+     "select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'message'), d.event -> 'content',\n"
+     "    d.source ->> 'channel_id', d.source ->> 'channel_type', coalesce(d.source ->> 'direction', 'inbound'),\n"
+     "    d.source ->> 'participant_id', d.source ->> 'provider', coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}'), coalesce(d.event ->> 'status', 'pending'),\n"
+     "    coalesce(d.event ->> 'visibility', 'all'), case when jsonb_typeof(d.event -> 'addressed_to') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
+     "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
+     "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
+     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
+     "    coalesce(d.event -> 'delivery_results', '{}')\n"
+     "    from placed as d\n"
+     "),\n", NULL},
+    {PIECE_TEXT, "counted as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    set event_count = t.event_count + 1, latest_index = p.index,\n"
+     "        timers = case when not $4::boolean then t.timers\n"
+     "            else '{\"inactive_after_seconds\": null, \"closed_after_seconds\": null}'::jsonb || t.timers || jsonb_build_object(\n"
+     "                'last_activity_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) end,\n"
+     "        status = case when t.status = 'paused' and $4::boolean then 'active' else t.status end,\n"
+     "        paused_at = case when t.status = 'paused' and $4::boolean then null else t.paused_at end,\n"
+     "        updated_at = case when t.status = 'paused' and $4::boolean then now() else t.updated_at end\n"
+     "    from placed as p\n"
+     "    where t.id = $1::text\n"
+     ")\n"
+     "select p.index, false as again from placed as p\n"
+     "union all\n"
+     "select null, true from held as h where h.again", NULL},
+};
+
+static const struct arg_spec room_commit_event_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event", ARG_JSON, false, false, false},
+    {"activity", ARG_BOOL, false, false, false},
+};
+static const char *const room_commit_event_columns[] = {"index"};
+static const int room_commit_event_key[] = {0};
+static const struct sql_piece room_commit_event_sql[] = {
+    {PIECE_TEXT, "with item as materialized (\n"
+     "    select u.n, u.room_id, u.event, u.event -> 'source' as source\n"
+     "    from unnest($1::text[], $2::jsonb[]) with ordinality as u(room_id, event, n)\n"
+     "),\n"
+     "free as materialized (\n"
+     "    select i.n, i.room_id, i.event, i.source from item as i\n"
+     "    left join lateral (\n"
+     "        select true as taken from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where e.room_id = i.event ->> 'room_id' and e.source_channel_id = i.source ->> 'channel_id'\n"
+     "            and e.idempotency_key = i.event ->> 'idempotency_key'\n"
+     "        limit 1\n"
+     "    ) as k on true\n"
+     "    left join lateral (\n"
+     "        select true as stored from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where k.taken and e.id = i.event ->> 'id' limit 1\n"
+     "    ) as h on true\n"
+     "    where k.taken is null or h.stored\n"
+     "),\n"
+     "g as materialized (select f.room_id, count(*)::integer as count from free as f group by f.room_id order by f.room_id),\n"
+     "room as materialized (\n"
+     "    select g.*, r.id is not null as found\n"
+     "    from g\n"
+     "    left join lateral (select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = g.room_id limit 1 for no key update) as r on true\n"
+     "),\n"
+     "sequence as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s (room_id, next_index)\n"
+     "    select r.room_id, r.count from room as r order by r.room_id\n"
+     "    on conflict (room_id) do update set next_index = s.next_index + excluded.next_index\n"
+     "    returning s.room_id, s.next_index\n"
+     "),\n"
+     "d as materialized (\n"
+     "    select f.n, f.room_id, f.event, f.source,\n"
+     "        (s.next_index - r.count - 1 + row_number() over (partition by f.room_id order by f.n))::integer as index\n"
+     "    from free as f join room as r on r.room_id = f.room_id join sequence as s on s.room_id = f.room_id\n"
+     "),\n"
+     "stored as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " (id, room_id, type, content, source_channel_id, source_channel_type, source_direction,\n"
+     "    source_participant_id, source_provider, source_extra, status, visibility, addressed_to, response_visibility, index,\n"
+     "    chain_depth, correlation_id, parent_event_id, responds_to, idempotency_key, blocked_by, metadata, channel_data,\n"
+     "    created_at, delivery_results)\n"
+     "select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'message'), d.event -> 'content',\n"
+     "    d.source ->> 'channel_id', d.source ->> 'channel_type', coalesce(d.source ->> 'direction', 'inbound'),\n"
+     "    d.source ->> 'participant_id', d.source ->> 'provider', coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}'), coalesce(d.event ->> 'status', 'pending'),\n"
+     "    coalesce(d.event ->> 'visibility', 'all'), case when jsonb_typeof(d.event -> 'addressed_to') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
+     "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
+     "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
+     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
+     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
+    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     "),\n"
+     "counted as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t (id, event_count, latest_index, closed_at)\n"
+     "    select r.room_id, r.count, max(d.index), max(now() + d.n * interval '1 microsecond') filter (where a.activity)\n"
+     "    from room as r join d on d.room_id = r.room_id join unnest($3::boolean[]) with ordinality as a(activity, n) on a.n = d.n\n"
+     "    where r.found group by r.room_id, r.count order by r.room_id\n"
+     "    on conflict (id) do update\n"
+     "    set event_count = t.event_count + excluded.event_count, latest_index = excluded.latest_index,\n"
+     "        timers = case when excluded.closed_at is null then t.timers\n"
+     "            else '{\"inactive_after_seconds\": null, \"closed_after_seconds\": null}'::jsonb || t.timers || jsonb_build_object(\n"
+     "                'last_activity_at', to_char(excluded.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) end,\n"
+     "        status = case when t.status = 'paused' and excluded.closed_at is not null then 'active' else t.status end,\n"
+     "        paused_at = case when t.status = 'paused' and excluded.closed_at is not null then null else t.paused_at end,\n"
+     "        updated_at = case when t.status = 'paused' and excluded.closed_at is not null then excluded.closed_at\n"
+     "            else t.updated_at end\n"
+     ")\n"
+     "select d.n, d.index from d order by d.n", NULL},
+};
+
+static const struct arg_spec room_complete_voice_delivery_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"key_hash", ARG_TEXT, false, false, false},
+    {"attempt_id", ARG_TEXT, false, false, false},
+    {"outcome", ARG_JSON, false, false, false},
+};
+static const char *const room_complete_voice_delivery_columns[] = {"completed"};
+static const int room_complete_voice_delivery_key[] = {0};
+static const struct sql_piece room_complete_voice_delivery_sql[] = {
+    {PIECE_TEXT, "with done as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_voice_deliveries", NULL},
+    {PIECE_TEXT, " as t set outcome = coalesce(t.outcome, $4::jsonb)\n"
+     "    where t.room_id = $1::text and t.key_hash = $2::text and t.attempt_id = $3::text\n"
+     "        and (t.outcome is null or t.outcome = $4::jsonb)\n"
+     "    returning t.key_hash\n"
+     ")\n"
+     "select exists (select from done) as completed", NULL},
+};
+
+static const char *const room_count_duplicate_indices_columns[] = {"duplicate_rows", "affected_rooms"};
+static const struct sql_piece room_count_duplicate_indices_sql[] = {
+    {PIECE_TEXT, "select coalesce(sum(d.extra), 0) as duplicate_rows, count(*) as affected_rooms\n"
+     "from (\n"
+     "    select count(*) - count(distinct e.index) as extra from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    group by e.room_id having count(*) <> count(distinct e.index)\n"
+     ") as d", NULL},
+};
+
+static const struct arg_spec room_count_events_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"filter", ARG_JSON, true, false, false},
+};
+static const char *const room_count_events_columns[] = {"count"};
+static const int room_count_events_key[] = {0};
+static const struct sql_piece room_count_events_sql[] = {
+    {PIECE_TEXT, "select f.n, (\n"
+     "    select count(*) from (\n"
+     "        select 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where f.filter is null and e.room_id = f.room_id\n"
+     "        union all\n"
+     "        select 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where f.filter is not null and case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'all' and e.room_id = f.room_id and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "        union all\n"
+     "        select 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'answers' and e.room_id = f.room_id and e.responds_to = f.filter ->> 'responds_to' and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "        union all\n"
+     "        select 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.filter ->> 'parent_event_id'\n"
+     "            and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "        union all\n"
+     "        select 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'related' and e.room_id = f.room_id and e.correlation_id = f.filter ->> 'correlation_id'\n"
+     "            and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "    ) as e\n"
+     ") as count\n"
+     "from unnest($1::text[], $2::jsonb[]) with ordinality as f(room_id, filter, n)", NULL},
+};
+
+static const struct arg_spec room_create_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"room", ARG_JSON, false, false, false},
+};
+static const char *const room_create_columns[] = {"room_id"};
+static const int room_create_key[] = {0};
+static const struct sql_piece room_create_sql[] = {
+    {PIECE_TEXT, "with item as materialized (\n"
+     "    select u.room_id, u.room, u.n from unnest($1::text[], $2::jsonb[]) with ordinality as u(room_id, room, n)\n"
+     "),\n"
+     "created as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id, organization_id, status, event_count, latest_index, metadata, timers, agent_response_policy,\n"
+     "        created_at, updated_at, paused_at, closed_at)\n"
+     "    select i.room_id, i.room ->> 'organization_id', coalesce(i.room ->> 'status', 'active'),\n"
+     "        coalesce((i.room ->> 'event_count')::integer, 0), (i.room ->> 'latest_index')::integer,\n"
+     "        coalesce(i.room -> 'metadata', '{}'), coalesce(i.room -> 'timers', '{}'),\n"
+     "        coalesce(i.room ->> 'agent_response_policy', 'agent_chain'),\n"
+     "        coalesce((i.room ->> 'created_at')::timestamptz, now() + i.n * interval '1 microsecond'),\n"
+     "        coalesce((i.room ->> 'updated_at')::timestamptz, now() + i.n * interval '1 microsecond'),\n"
+     "        (i.room ->> 'paused_at')::timestamptz, (i.room ->> 'closed_at')::timestamptz\n"
+     "    from item as i order by i.room_id, i.n\n"
+     "    on conflict (id) do nothing\n"
+     "    returning id\n"
+     ")\n"
+     "select min(i.n) as n, c.id as room_id from created as c join item as i on i.room_id = c.id group by c.id", NULL},
+};
+
+static const struct arg_spec room_create_identity_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+    {"identity", ARG_JSON, false, false, false},
+};
+static const char *const room_create_identity_columns[] = {"linked"};
+static const int room_create_identity_key[] = {0};
+static const struct sql_piece room_create_identity_sql[] = {
+    {PIECE_TEXT, "with input as (\n"
+     "    select $2::jsonb as doc, coalesce($2::jsonb ->> 'organization_id', '') as organization_id\n"
+     "),\n"
+     "address as materialized (\n"
+     "    select distinct c.key as channel_type, a.address, i.organization_id\n"
+     "    from input as i\n"
+     "    cross join lateral jsonb_each(case when jsonb_typeof(i.doc -> 'channel_addresses') = 'object'\n"
+     "        then i.doc -> 'channel_addresses' end) as c\n"
+     "    cross join lateral jsonb_array_elements_text(c.value) as a(address)\n"
+     "),\n"
+     "linked as materialized (\n"
+     "    select a.channel_type from address as a\n"
+     "    cross join lateral (\n"
+     "        select from ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " as t\n"
+     "        where t.channel_type = a.channel_type and t.address = a.address and t.organization_id = a.organization_id\n"
+     "        limit 1\n"
+     "    ) as t\n"
+     "    where not exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t where t.id = $1::text)\n"
+     "    order by a.channel_type limit 1\n"
+     "),\n"
+     "stored as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, "\n"
+     "    select (jsonb_populate_record(null::", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, ", i.doc || jsonb_build_object('id', $1::text,\n"
+     "        'channel_addresses', coalesce(nullif(i.doc -> 'channel_addresses', 'null'), '{}'),\n"
+     "        'metadata', coalesce(nullif(i.doc -> 'metadata', 'null'), '{}')))).*\n"
+     "    from input as i where not exists (select from linked)\n"
+     "    returning id\n"
+     "),\n"
+     "filed as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " (channel_type, address, identity_id, organization_id)\n"
+     "    select a.channel_type, a.address, s.id, a.organization_id from stored as s cross join address as a\n"
+     "    order by a.channel_type, a.address\n"
+     ")\n"
+     "select (select l.channel_type from linked as l) as linked", NULL},
+};
+
+static const struct arg_spec room_create_verification_request_args[] = {
+    {"request_id", ARG_TEXT, false, false, false},
+    {"request", ARG_JSON, false, false, false},
+};
+static const int room_create_verification_request_key[] = {0};
+static const struct sql_piece room_create_verification_request_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_verification_requests", NULL},
+    {PIECE_TEXT, " (id, identity_id, organization_id, status, data)\n"
+     "select $1::text, d.doc ->> 'identity_id', coalesce(d.doc ->> 'organization_id', ''), d.doc ->> 'status', d.doc\n"
+     "from (select $2::jsonb as doc) as d", NULL},
+};
+
+static const struct sql_piece room_dedupe_event_indices_sql[] = {
+    {PIECE_TEXT, "do $statekeep$\n"
+     "declare\n"
+     "    path constant text := current_setting('search_path');\n"
+     "    wanted text;\n"
+     "begin\n"
+     "    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);\n"
+     "    perform pg_advisory_xact_lock(1919905645);\n"
+     "    lock table ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " in share row exclusive mode;\n"
+     "    with affected as materialized (\n"
+     "        select e.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e group by e.room_id having count(*) <> count(distinct e.index)\n"
+     "    ),\n"
+     "    numbered as (\n"
+     "        select e.id, row_number() over (partition by e.room_id order by e.index, e.created_at, e.id) - 1 as index\n"
+     "        from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.room_id in (select a.room_id from affected as a)\n"
+     "    ),\n"
+     "    moved as (\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e set index = n.index from numbered as n where e.id = n.id and e.index <> n.index\n"
+     "    ),\n"
+     "    counted as (\n"
+     "        select e.room_id, count(*)::integer as count from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where e.room_id in (select a.room_id from affected as a) group by e.room_id\n"
+     "    ),\n"
+     "    next as (\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " as s set next_index = c.count\n"
+     "        from counted as c where s.room_id = c.room_id and s.next_index < c.count\n"
+     "    )\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r set latest_index = c.count - 1, event_count = c.count from counted as c where r.id = c.room_id;\n"
+     "    select format('%I', ('idx_' || t.relname || '_room_index')::name) into wanted\n"
+     "    from pg_class as t where t.oid = to_regclass(", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ") and not exists (\n"
+     "        select from pg_index as x join pg_class as c on c.oid = x.indexrelid\n"
+     "        where x.indrelid = t.oid and x.indisunique and c.relname = ('idx_' || t.relname || '_room_index')::name);\n"
+     "    if wanted is not null then\n"
+     "        execute 'drop index if exists ' || wanted;\n"
+     "        execute format('create unique index %s on %s (room_id, index)', wanted, ", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ");\n"
+     "    end if;\n"
+     "    perform set_config('search_path', path, true);\n"
+     "end\n"
+     "$statekeep$", NULL},
+};
+
+static const struct arg_spec room_delete_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_delete_columns[] = {"deleted"};
+static const int room_delete_key[] = {0};
+static const struct sql_piece room_delete_sql[] = {
+    {PIECE_TEXT, "with gone as (delete from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = $1::text returning t.id)\n"
+     "select exists (select from gone) as deleted", NULL},
+};
+
+static const struct arg_spec room_delete_event_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event_id", ARG_TEXT, false, false, false},
+    {"cascade_replies", ARG_BOOL, false, false, false},
+};
+static const char *const room_delete_event_columns[] = {"id", "room_id", "type", "source", "content", "status", "blocked_by", "visibility", "addressed_to", "response_visibility", "index", "chain_depth", "parent_event_id", "responds_to", "correlation_id", "idempotency_key", "created_at", "metadata", "channel_data", "delivery_results"};
+static const int room_delete_event_key[] = {0};
+static const struct sql_piece room_delete_event_sql[] = {
+    {PIECE_TEXT, "with root as (select e.id from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.id = $2::text and e.room_id = $1::text),\n"
+     "thread as materialized (\n"
+     "    select r.id, 0 as kind from root as r\n"
+     "    union all\n"
+     "    select e.id, 1 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    where $3::boolean and e.parent_event_id = (select r.id from root as r) and e.room_id = $1::text and e.id <> $2::text\n"
+     "),\n"
+     "doomed as materialized (\n"
+     "    select t.id, t.kind from thread as t\n"
+     "    union all\n"
+     "    select e.id, 2 from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    where e.room_id = $1::text and e.content ->> 'type' in ('edit', 'delete')\n"
+     "        and e.content ->> 'target_event_id' = any (array(select t.id from thread as t))\n"
+     "        and e.id <> all (array(select t.id from thread as t))\n"
+     "),\n"
+     "gone as (\n"
+     "    delete from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.id = any (array(select k.id from doomed as k)) and e.room_id = $1::text\n"
+     "    returning e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results\n"
+     ")\n"
+     "select e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from gone as e join doomed as k on k.id = e.id\n"
+     "order by k.kind, e.index", NULL},
+};
+
+static const struct sql_piece room_drop_legacy_parent_index_sql[] = {
+    {PIECE_TEXT, "do $statekeep$\n"
+     "declare\n"
+     "    path constant text := current_setting('search_path');\n"
+     "    old regclass;\n"
+     "begin\n"
+     "    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);\n"
+     "    for old in\n"
+     "        select c.oid from pg_class as t join pg_index as x on x.indrelid = t.oid join pg_class as c on c.oid = x.indexrelid\n"
+     "        where t.oid = to_regclass(", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ") and c.relname = ('idx_' || t.relname || '_parent')::name\n"
+     "    loop\n"
+     "        execute format('drop index %s', old);\n"
+     "    end loop;\n"
+     "    perform set_config('search_path', path, true);\n"
+     "end\n"
+     "$statekeep$", NULL},
+};
+
+static const struct arg_spec room_exists_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_exists_columns[] = {"found"};
+static const int room_exists_key[] = {0};
+static const struct sql_piece room_exists_sql[] = {
+    {PIECE_TEXT, "select i.n, r.found is not null as found\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "left join lateral (select true as found from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = i.room_id limit 1) as r on true", NULL},
+};
+
+static const struct arg_spec room_find_args[] = {
+    {"organization_id", ARG_TEXT, true, false, false},
+    {"status", ARG_TEXT, true, false, false},
+    {"metadata", ARG_JSON, true, false, false},
+    {"limit", ARG_INT, true, false, false},
+    {"offset", ARG_INT, true, false, false},
+};
+static const char *const room_find_columns[] = {"id", "organization_id", "status", "created_at", "updated_at", "paused_at", "closed_at", "timers", "agent_response_policy", "metadata", "event_count", "latest_index", "delivered_index"};
+static const struct sql_piece room_find_sql[] = {
+    {PIECE_TEXT, "select r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from (\n"
+     "    (\n"
+     "        select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where $3::jsonb is null and $1::text is null and $2::text is null\n"
+     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where $3::jsonb is null and r.organization_id = $1::text and ($2::text is null or r.status = $2::text)\n"
+     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where $3::jsonb is null and $1::text is null and r.status = $2::text\n"
+     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "    )\n"
+     "    union all\n"
+     "    select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "    where r.metadata @> $3::jsonb and ($1::text is null or r.organization_id = $1::text)\n"
+     "        and ($2::text is null or r.status = $2::text)\n"
+     ") as r\n"
+     "order by r.created_at, r.id collate \"C\"\n"
+     "limit $4::bigint offset $5::bigint", NULL},
+};
+
+static const struct arg_spec room_find_events_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"filter", ARG_JSON, false, false, false},
+    {"limit", ARG_INT, true, false, false},
+    {"offset", ARG_INT, true, false, false},
+    {"after_index", ARG_INT, true, false, false},
+    {"before_index", ARG_INT, true, false, false},
+    {"newest_first", ARG_BOOL, true, false, false},
+};
+static const char *const room_find_events_columns[] = {"id", "room_id", "type", "source", "content", "status", "blocked_by", "visibility", "addressed_to", "response_visibility", "index", "chain_depth", "parent_event_id", "responds_to", "correlation_id", "idempotency_key", "created_at", "metadata", "channel_data", "delivery_results"};
+static const int room_find_events_key[] = {0};
+static const struct sql_piece room_find_events_sql[] = {
+    {PIECE_TEXT, "with f as materialized (\n"
+     "    select i.*, i.before_index is not null or (coalesce(i.newest_first, false) and i.after_index is null) as backward,\n"
+     "        case when i.after_index is null and i.before_index is null then i.\"offset\" end as skip\n"
+     "    from unnest($1::text[], $2::jsonb[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[])\n"
+     "        with ordinality as i(room_id, filter, \"limit\", \"offset\", after_index, before_index, newest_first, n)\n"
+     ")\n"
+     "select f.n, e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from f\n"
+     "cross join lateral (\n"
+     "    select e.* from (\n"
+     "        select e.* from (\n"
+     "            (\n"
+     "                select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "                where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'all' and f.backward and e.room_id = f.room_id\n"
+     "                    and e.index < coalesce(f.before_index, 2147483648) and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "                order by e.index desc limit f.\"limit\" + coalesce(f.skip, 0)\n"
+     "            )\n"
+     "            union all\n"
+     "            (\n"
+     "                select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n", NULL},
+    {PIECE_TEXT, "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "                where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'all' and not f.backward and e.room_id = f.room_id\n"
+     "                    and e.index > coalesce(f.after_index, -2147483649) and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "                order by e.index limit f.\"limit\" + coalesce(f.skip, 0)\n"
+     "            )\n"
+     "            union all\n"
+     "            select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n", NULL},
+    {PIECE_TEXT, "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "            where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'answers' and e.room_id = f.room_id and e.responds_to = f.filter ->> 'responds_to' and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "                and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)\n"
+     "            union all\n"
+     "            select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n", NULL},
+    {PIECE_TEXT, "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "            where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.filter ->> 'parent_event_id'\n"
+     "                and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "                and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)\n"
+     "            union all\n"
+     "            select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n", NULL},
+    {PIECE_TEXT, "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "            where case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null\n"
+     "    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end = 'related' and e.room_id = f.room_id and e.correlation_id = f.filter ->> 'correlation_id'\n"
+     "                and (f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')\n"
+     "    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)\n"
+     "    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)\n"
+     "    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')\n"
+     "    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')\n"
+     "    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')\n"
+     "    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')\n"
+     "    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')\n"
+     "    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')\n"
+     "    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)\n"
+     "    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)\n"
+     "    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)\n"
+     "    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')\n"
+     "                and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)\n"
+     "        ) as e\n"
+     "        order by case when f.backward then -e.index::bigint else e.index end, e.created_at, e.id\n"
+     "        limit f.\"limit\" offset f.skip\n"
+     "    ) as e\n"
+     "    order by e.index, e.created_at, e.id\n", NULL},
+    {PIECE_TEXT, ") as e\n"
+     "order by f.n, e.index, e.created_at, e.id", NULL},
+};
+
+static const struct arg_spec room_find_id_by_binding_args[] = {
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"identity_id", ARG_TEXT, true, false, false},
+    {"statuses", ARG_TEXT, true, false, true},
+    {"organization_id", ARG_TEXT, true, false, false},
+    {"recipient_key", ARG_TEXT, true, false, false},
+};
+static const char *const room_find_id_by_binding_columns[] = {"room_id"};
+static const int room_find_id_by_binding_key[] = {0};
+static const struct sql_piece room_find_id_by_binding_sql[] = {
+    {PIECE_TEXT, "select i.n, f.room_id\n"
+     "from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[]) with ordinality\n"
+     "    as i(channel_id, participant_id, identity_id, statuses, organization_id, recipient_key, n)\n"
+     "cross join lateral (\n"
+     "    select b.room_id from (\n"
+     "        select b.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        where b.channel_id = i.channel_id and b.participant_id = any (array[i.participant_id, i.identity_id])\n"
+     "        union all\n"
+     "        select b.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        where i.recipient_key is not null and i.participant_id ~ '\\S' and b.channel_id = i.channel_id\n"
+     "            and b.participant_id is null and not b.is_group and b.metadata ->> i.recipient_key = i.participant_id\n"
+     "            and case jsonb_typeof(b.metadata -> i.recipient_key) when 'string' then true\n"
+     "                when 'number' then b.metadata ->> i.recipient_key ~ '^-?[0-9]+$' else false end\n"
+     "    ) as b\n"
+     "    cross join lateral (\n"
+     "        select r.created_at from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where r.id = b.room_id and (i.statuses is null or i.statuses ? r.status)\n"
+     "            and (i.organization_id is null or r.organization_id = i.organization_id)\n"
+     "        limit 1\n"
+     "    ) as r\n"
+     "    order by r.created_at desc, b.room_id collate \"C\" desc\n"
+     "    limit 1\n"
+     ") as f", NULL},
+};
+
+static const struct arg_spec room_find_id_by_participant_args[] = {
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"identity_id", ARG_TEXT, true, false, false},
+    {"statuses", ARG_TEXT, true, false, true},
+    {"organization_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_find_id_by_participant_columns[] = {"room_id"};
+static const int room_find_id_by_participant_key[] = {1};
+static const struct sql_piece room_find_id_by_participant_sql[] = {
+    {PIECE_TEXT, "select i.n, f.room_id\n"
+     "from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[]) with ordinality\n"
+     "    as i(channel_id, participant_id, identity_id, statuses, organization_id, n)\n"
+     "cross join lateral (\n"
+     "    select p.room_id from (\n"
+     "        select p.room_id, p.connected_via from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p\n"
+     "        where p.id = any (array[i.participant_id, i.identity_id])\n"
+     "        union all\n"
+     "        select p.room_id, p.connected_via from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p\n"
+     "        where p.identity_id = any (array[i.participant_id, i.identity_id])\n"
+     "    ) as p\n"
+     "    cross join lateral (\n"
+     "        select r.created_at from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where r.id = p.room_id and (i.statuses is null or i.statuses ? r.status)\n"
+     "            and (i.organization_id is null or r.organization_id = i.organization_id)\n"
+     "        limit 1\n"
+     "    ) as r\n"
+     "    where i.channel_id = any (p.connected_via)\n"
+     "    order by r.created_at desc, p.room_id collate \"C\" desc\n"
+     "    limit 1\n"
+     ") as f", NULL},
+};
+
+static const struct arg_spec room_find_ids_by_channel_args[] = {
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"statuses", ARG_TEXT, true, false, true},
+    {"organization_id", ARG_TEXT, true, false, false},
+    {"is_group", ARG_BOOL, true, false, false},
+    {"limit", ARG_INT, true, false, false},
+};
+static const char *const room_find_ids_by_channel_columns[] = {"room_id"};
+static const int room_find_ids_by_channel_key[] = {0};
+static const struct sql_piece room_find_ids_by_channel_sql[] = {
+    {PIECE_TEXT, "select i.n, f.room_id\n"
+     "from unnest($1::text[], $2::jsonb[], $3::text[], $4::boolean[], $5::bigint[]) with ordinality\n"
+     "    as i(channel_id, statuses, organization_id, is_group, \"limit\", n)\n"
+     "cross join lateral (\n"
+     "    select count(*) > 1000 as shared from (\n"
+     "        select from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b where i.is_group is not true and b.channel_id = i.channel_id limit 1001\n"
+     "    ) as b\n"
+     ") as c\n"
+     "cross join lateral (\n"
+     "    (\n"
+     "        select b.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        cross join lateral (\n"
+     "            select r.created_at from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "            where r.id = b.room_id and (i.statuses is null or i.statuses ? r.status)\n"
+     "                and (i.organization_id is null or r.organization_id = i.organization_id)\n"
+     "            limit 1\n"
+     "        ) as r\n"
+     "        where not c.shared and i.is_group is not true and b.channel_id = i.channel_id\n"
+     "            and (i.is_group is null or not b.is_group)\n"
+     "        order by r.created_at, b.room_id collate \"C\"\n"
+     "        limit i.\"limit\"\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select b.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        cross join lateral (\n"
+     "            select r.created_at from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "            where r.id = b.room_id and (i.statuses is null or i.statuses ? r.status)\n"
+     "                and (i.organization_id is null or r.organization_id = i.organization_id)\n"
+     "            limit 1\n"
+     "        ) as r\n"
+     "        where i.is_group and b.channel_id = i.channel_id and b.is_group\n"
+     "        order by r.created_at, b.room_id collate \"C\"\n"
+     "        limit i.\"limit\"\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select r.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        cross join lateral (\n"
+     "            select b.is_group from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "            where b.room_id = r.id and b.channel_id = i.channel_id and (i.is_group is null or not b.is_group)\n"
+     "            limit 1\n"
+     "        ) as b\n"
+     "        where c.shared and (i.statuses is null or i.statuses ? r.status)\n"
+     "            and (i.organization_id is null or r.organization_id = i.organization_id)\n"
+     "        order by r.created_at, r.id collate \"C\"\n"
+     "        limit i.\"limit\"\n"
+     "    )\n"
+     ") as f", NULL},
+};
+
+static const struct arg_spec room_find_latest_args[] = {
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"channel_type", ARG_TEXT, true, false, false},
+    {"status", ARG_TEXT, true, false, false},
+};
+static const char *const room_find_latest_columns[] = {"id", "organization_id", "status", "created_at", "updated_at", "paused_at", "closed_at", "timers", "agent_response_policy", "metadata", "event_count", "latest_index", "delivered_index"};
+static const int room_find_latest_key[] = {0};
+static const struct sql_piece room_find_latest_sql[] = {
+    {PIECE_TEXT, "select i.n, r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i(participant_id, channel_type, status, n)\n"
+     "cross join lateral (\n"
+     "    select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from (\n"
+     "        select p.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p where p.id = i.participant_id\n"
+     "        union\n"
+     "        select b.room_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        where b.participant_id = i.participant_id and (i.channel_type is null or b.channel_type = i.channel_type)\n"
+     "    ) as f\n"
+     "    cross join lateral (\n"
+     "        select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where r.id = f.room_id and (i.status is null or r.status = i.status) limit 1\n"
+     "    ) as r\n"
+     "    order by r.created_at desc, r.id collate \"C\" desc\n"
+     "    limit 1\n"
+     ") as r", NULL},
+};
+
+static const struct arg_spec room_get_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_columns[] = {"id", "organization_id", "status", "created_at", "updated_at", "paused_at", "closed_at", "timers", "agent_response_policy", "metadata", "event_count", "latest_index", "delivered_index"};
+static const int room_get_key[] = {0};
+static const struct sql_piece room_get_sql[] = {
+    {PIECE_TEXT, "select i.n, r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join lateral (select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = i.room_id limit 1) as r", NULL},
+};
+static const struct sql_piece room_get_single[] = {
+    {PIECE_TEXT, "select r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = $1::text", NULL},
+};
+
+static const struct arg_spec room_get_binding_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_binding_columns[] = {"channel_id", "room_id", "channel_type", "category", "direction", "access", "muted", "output_muted", "visibility", "participant_id", "group", "last_read_index", "attached_at", "capabilities", "rate_limit", "retry_policy", "metadata"};
+static const int room_get_binding_key[] = {0};
+static const struct sql_piece room_get_binding_sql[] = {
+    {PIECE_TEXT, "select i.n, b.channel_id, b.room_id, b.channel_type, b.category, b.direction, b.access, b.muted, b.output_muted, b.visibility,\n"
+     "b.participant_id, b.is_group as \"group\", b.last_read_index,\n"
+     "to_char(b.attached_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as attached_at, b.capabilities, b.rate_limit,\n"
+     "b.retry_policy, b.metadata\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, channel_id, n)\n"
+     "cross join lateral (\n"
+     "    select b.channel_id, b.room_id, b.channel_type, b.category, b.direction, b.access, b.muted, b.output_muted, b.visibility,\n"
+     "b.participant_id, b.is_group, b.last_read_index, b.attached_at, b.capabilities, b.rate_limit, b.retry_policy, b.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "    where b.room_id = i.room_id and b.channel_id = i.channel_id\n"
+     "    limit 1\n"
+     ") as b", NULL},
+};
+
+static const struct arg_spec room_get_delivered_index_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_delivered_index_columns[] = {"delivered_index"};
+static const int room_get_delivered_index_key[] = {0};
+static const struct sql_piece room_get_delivered_index_sql[] = {
+    {PIECE_TEXT, "select i.n, coalesce((select r.delivered_index from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = i.room_id), -1) as delivered_index\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)", NULL},
+};
+
+static const struct arg_spec room_get_event_args[] = {
+    {"event_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_event_columns[] = {"id", "room_id", "type", "source", "content", "status", "blocked_by", "visibility", "addressed_to", "response_visibility", "index", "chain_depth", "parent_event_id", "responds_to", "correlation_id", "idempotency_key", "created_at", "metadata", "channel_data", "delivery_results"};
+static const int room_get_event_key[] = {0};
+static const struct sql_piece room_get_event_sql[] = {
+    {PIECE_TEXT, "select i.n, e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from unnest($1::text[]) with ordinality as i(event_id, n)\n"
+     "cross join lateral (select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.id = i.event_id limit 1) as e", NULL},
+};
+static const struct sql_piece room_get_event_single[] = {
+    {PIECE_TEXT, "select e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.id = $1::text", NULL},
+};
+
+static const struct arg_spec room_get_event_by_idempotency_key_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"idempotency_key", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_get_event_by_idempotency_key_columns[] = {"id", "room_id", "type", "source", "content", "status", "blocked_by", "visibility", "addressed_to", "response_visibility", "index", "chain_depth", "parent_event_id", "responds_to", "correlation_id", "idempotency_key", "created_at", "metadata", "channel_data", "delivery_results"};
+static const int room_get_event_by_idempotency_key_key[] = {0};
+static const struct sql_piece room_get_event_by_idempotency_key_sql[] = {
+    {PIECE_TEXT, "select i.n, e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i(room_id, idempotency_key, channel_id, n)\n"
+     "cross join lateral (\n"
+     "    (\n"
+     "        select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where i.channel_id is not null and e.room_id = i.room_id and e.source_channel_id = i.channel_id\n"
+     "            and e.idempotency_key = i.idempotency_key\n"
+     "    )\n"
+     "    union all\n"
+     "    (\n"
+     "        select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where i.channel_id is null and e.room_id = i.room_id and e.idempotency_key = i.idempotency_key\n"
+     "        order by e.index limit 1\n"
+     "    )\n"
+     ") as e", NULL},
+};
+
+static const struct arg_spec room_get_identity_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_identity_columns[] = {"id", "organization_id", "display_name", "email", "phone", "channel_addresses", "external_id", "external_ids", "metadata"};
+static const int room_get_identity_key[] = {0};
+static const struct sql_piece room_get_identity_sql[] = {
+    {PIECE_TEXT, "select i.n, t.id, t.organization_id, t.display_name, t.email, t.phone, t.channel_addresses, t.external_id,\n"
+     "    coalesce(t.external_ids, '{}') as external_ids, t.metadata\n"
+     "from unnest($1::text[]) with ordinality as i(identity_id, n)\n"
+     "cross join (select null::text as phone, null::text as external_id, null::jsonb as external_ids) as extra\n"
+     "cross join lateral (select t.id, t.organization_id, t.display_name, t.email, phone, t.channel_addresses, external_id, external_ids, t.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t where t.id = i.identity_id limit 1) as t", NULL},
+};
+
+static const struct arg_spec room_get_participant_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_participant_columns[] = {"id", "room_id", "channel_id", "display_name", "role", "status", "identification", "identity_id", "candidates", "connected_via", "external_id", "resolved_at", "resolved_by", "joined_at", "metadata"};
+static const int room_get_participant_key[] = {0};
+static const struct sql_piece room_get_participant_sql[] = {
+    {PIECE_TEXT, "select i.n, p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id,\n"
+     "array_to_json(p.candidates) as candidates, array_to_json(p.connected_via) as connected_via, p.external_id,\n"
+     "to_char(p.resolved_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as resolved_at, p.resolved_by,\n"
+     "to_char(p.joined_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as joined_at, p.metadata\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, participant_id, n)\n"
+     "cross join (select null::text[] as candidates) as extra\n"
+     "cross join lateral (\n"
+     "    select p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id, candidates,\n"
+     "p.connected_via, p.external_id, p.resolved_at, p.resolved_by, p.joined_at, p.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p where p.room_id = i.room_id and p.id = i.participant_id\n"
+     "    limit 1\n"
+     ") as p", NULL},
+};
+
+static const struct arg_spec room_get_private_state_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"name", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_private_state_columns[] = {"value"};
+static const int room_get_private_state_key[] = {0};
+static const struct sql_piece room_get_private_state_sql[] = {
+    {PIECE_TEXT, "select i.n, s.value\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, name, n)\n"
+     "cross join lateral (\n"
+     "    select t.value from ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " as t where t.room_id = i.room_id and t.key = i.name limit 1\n"
+     ") as s", NULL},
+};
+
+static const struct arg_spec room_get_task_args[] = {
+    {"task_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_task_columns[] = {"id", "room_id", "title", "description", "assigned_to", "status", "created_at", "metadata"};
+static const int room_get_task_key[] = {0};
+static const struct sql_piece room_get_task_sql[] = {
+    {PIECE_TEXT, "select i.n, t.id, t.room_id, t.title, t.description, t.assigned_to, t.status,\n"
+     "to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, t.metadata\n"
+     "from unnest($1::text[]) with ordinality as i(task_id, n)\n"
+     "cross join lateral (\n"
+     "    select t.id, t.room_id, t.title, t.description, t.assigned_to, t.status, t.created_at, t.metadata\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "room_tasks", NULL},
+    {PIECE_TEXT, " as t where t.id = i.task_id\n"
+     "    limit 1\n"
+     ") as t", NULL},
+};
+
+static const struct arg_spec room_get_thread_summaries_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"root_event_ids", ARG_TEXT, false, false, true},
+};
+static const char *const room_get_thread_summaries_columns[] = {"root_event_id", "reply_count", "last_reply_at"};
+static const struct sql_piece room_get_thread_summaries_sql[] = {
+    {PIECE_TEXT, "select i.id as root_event_id, s.reply_count,\n"
+     "    to_char(s.last_reply_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as last_reply_at\n"
+     "from (select distinct u.id from jsonb_array_elements_text($2::jsonb) as u(id)) as i\n"
+     "cross join lateral (\n"
+     "    select count(*) as reply_count, max(e.created_at) as last_reply_at from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    where e.parent_event_id = i.id and e.room_id = $1::text and e.status <> 'blocked'\n"
+     ") as s\n"
+     "where s.reply_count > 0", NULL},
+};
+
+static const struct arg_spec room_get_unread_count_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_unread_count_columns[] = {"count"};
+static const int room_get_unread_count_key[] = {0};
+static const struct sql_piece room_get_unread_count_sql[] = {
+    {PIECE_TEXT, "select i.n, (\n"
+     "    select count(*) from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    where e.room_id = i.room_id and e.index > coalesce((\n"
+     "        select m.event_index from ", NULL},
+    {PIECE_IDENTIFIER, "room_read_markers", NULL},
+    {PIECE_TEXT, " as m where m.room_id = i.room_id and m.channel_id = i.channel_id\n"
+     "    ), -2147483648)\n"
+     ") as count\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, channel_id, n)", NULL},
+};
+
+static const struct arg_spec room_get_verification_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+    {"organization_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_get_verification_columns[] = {"data"};
+static const int room_get_verification_key[] = {0};
+static const struct sql_piece room_get_verification_sql[] = {
+    {PIECE_TEXT, "select i.n, v.data\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(identity_id, organization_id, n)\n"
+     "cross join lateral (\n"
+     "    select t.data from ", NULL},
+    {PIECE_IDENTIFIER, "room_verifications", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    where t.identity_id = i.identity_id and t.organization_id = coalesce(i.organization_id, '')\n"
+     "    limit 1\n"
+     ") as v", NULL},
+};
+
+static const struct arg_spec room_get_verification_request_args[] = {
+    {"request_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_verification_request_columns[] = {"data"};
+static const int room_get_verification_request_key[] = {0};
+static const struct sql_piece room_get_verification_request_sql[] = {
+    {PIECE_TEXT, "select i.n, v.data\n"
+     "from unnest($1::text[]) with ordinality as i(request_id, n)\n"
+     "cross join lateral (select t.data from ", NULL},
+    {PIECE_IDENTIFIER, "room_verification_requests", NULL},
+    {PIECE_TEXT, " as t where t.id = i.request_id limit 1) as v", NULL},
+};
+
+static const struct arg_spec room_get_voice_delivery_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"key_hash", ARG_TEXT, false, false, false},
+};
+static const char *const room_get_voice_delivery_columns[] = {"room_id", "channel_id", "session_id", "idempotency_key", "content_hash", "attempt_id", "created_at", "outcome"};
+static const int room_get_voice_delivery_key[] = {0};
+static const struct sql_piece room_get_voice_delivery_sql[] = {
+    {PIECE_TEXT, "select i.n, v.room_id, v.channel_id, v.session_id, v.idempotency_key, v.content_hash, v.attempt_id,\n"
+     "to_char(v.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, v.outcome\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, key_hash, n)\n"
+     "cross join lateral (\n"
+     "    select t.room_id, t.channel_id, t.session_id, t.idempotency_key, t.content_hash, t.attempt_id, t.created_at, t.outcome\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "room_voice_deliveries", NULL},
+    {PIECE_TEXT, " as t where t.room_id = i.room_id and t.key_hash = i.key_hash\n"
+     "    limit 1\n"
+     ") as v", NULL},
+};
+
+static const struct arg_spec room_link_address_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+    {"channel_type", ARG_TEXT, false, false, false},
+    {"address", ARG_TEXT, false, false, false},
+    {"organization_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_link_address_columns[] = {"linked"};
+static const int room_link_address_key[] = {0};
+static const struct sql_piece room_link_address_sql[] = {
+    {PIECE_TEXT, "with owner as materialized (\n"
+     "    select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    where t.id = $1::text and coalesce(t.organization_id, '') = coalesce($4::text, '')\n"
+     "    for update\n"
+     "),\n"
+     "held as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " as a (channel_type, address, identity_id, organization_id)\n"
+     "    select $2::text, $3::text, o.id, coalesce($4::text, '') from owner as o\n"
+     "    on conflict (channel_type, address, organization_id) do update set identity_id = a.identity_id\n"
+     "    returning a.identity_id\n"
+     "),\n"
+     "added as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    set channel_addresses = t.channel_addresses || jsonb_build_object($2::text,\n"
+     "        coalesce(t.channel_addresses -> $2::text, '[]') || to_jsonb($3::text))\n"
+     "    where t.id = (select o.id from owner as o join held as h on h.identity_id = o.id)\n"
+     "        and not coalesce(t.channel_addresses -> $2::text, '[]') ? $3::text\n"
+     ")\n"
+     "select h.identity_id = $1::text as linked from held as h", NULL},
+};
+
+static const struct arg_spec room_list_args[] = {
+    {"limit", ARG_INT, true, false, false},
+    {"offset", ARG_INT, true, false, false},
+};
+static const char *const room_list_columns[] = {"id", "organization_id", "status", "created_at", "updated_at", "paused_at", "closed_at", "timers", "agent_response_policy", "metadata", "event_count", "latest_index", "delivered_index"};
+static const struct sql_piece room_list_sql[] = {
+    {PIECE_TEXT, "select r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "order by r.created_at, r.id collate \"C\"\n"
+     "limit $1::bigint offset $2::bigint", NULL},
+};
+
+static const struct arg_spec room_list_bindings_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_list_bindings_columns[] = {"channel_id", "room_id", "channel_type", "category", "direction", "access", "muted", "output_muted", "visibility", "participant_id", "group", "last_read_index", "attached_at", "capabilities", "rate_limit", "retry_policy", "metadata"};
+static const int room_list_bindings_key[] = {0};
+static const struct sql_piece room_list_bindings_sql[] = {
+    {PIECE_TEXT, "select i.n, b.channel_id, b.room_id, b.channel_type, b.category, b.direction, b.access, b.muted, b.output_muted, b.visibility,\n"
+     "b.participant_id, b.is_group as \"group\", b.last_read_index,\n"
+     "to_char(b.attached_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as attached_at, b.capabilities, b.rate_limit,\n"
+     "b.retry_policy, b.metadata\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join lateral (\n"
+     "    select b.channel_id, b.room_id, b.channel_type, b.category, b.direction, b.access, b.muted, b.output_muted, b.visibility,\n"
+     "b.participant_id, b.is_group, b.last_read_index, b.attached_at, b.capabilities, b.rate_limit, b.retry_policy, b.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "    where b.room_id = i.room_id\n"
+     "    order by b.attached_at, b.channel_id collate \"C\"\n"
+     ") as b", NULL},
+};
+
+static const struct arg_spec room_list_events_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"limit", ARG_INT, true, false, false},
+    {"offset", ARG_INT, true, false, false},
+    {"after_index", ARG_INT, true, false, false},
+    {"before_index", ARG_INT, true, false, false},
+    {"newest_first", ARG_BOOL, true, false, false},
+};
+static const char *const room_list_events_columns[] = {"id", "room_id", "type", "source", "content", "status", "blocked_by", "visibility", "addressed_to", "response_visibility", "index", "chain_depth", "parent_event_id", "responds_to", "correlation_id", "idempotency_key", "created_at", "metadata", "channel_data", "delivery_results"};
+static const int room_list_events_key[] = {0};
+static const struct sql_piece room_list_events_sql[] = {
+    {PIECE_TEXT, "select i.n, e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) with ordinality\n"
+     "    as i(room_id, \"limit\", \"offset\", after_index, before_index, newest_first, n)\n"
+     "cross join lateral (\n"
+     "    select e.* from (\n"
+     "        select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        where (i.before_index is not null or (i.newest_first and i.after_index is null)) and e.room_id = i.room_id\n"
+     "            and e.index < coalesce(i.before_index, 2147483648) and e.status <> 'blocked'\n"
+     "        order by e.index desc, e.created_at desc, e.id desc\n"
+     "        limit i.\"limit\" offset case when i.before_index is null then i.\"offset\" end\n"
+     "    ) as e order by e.index, e.created_at, e.id\n"
+     ") as e\n"
+     "union all\n"
+     "select i.n, e.id, e.room_id, e.type,\n"
+     "json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,\n"
+     "    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,\n"
+     "    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',\n"
+     "    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,\n"
+     "e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,\n"
+     "e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, e.metadata, e.channel_data,\n"
+     "e.delivery_results\n"
+     "from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[]) with ordinality\n"
+     "    as i(room_id, \"limit\", \"offset\", after_index, before_index, newest_first, n)\n"
+     "cross join lateral (\n"
+     "    select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
+     "e.source_participant_id, e.source_provider, e.content, e.status, e.blocked_by, e.visibility, e.addressed_to,\n"
+     "e.response_visibility, e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,\n"
+     "e.created_at, e.metadata, e.channel_data, e.delivery_results from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "    where (i.before_index is not null or (i.newest_first and i.after_index is null)) is not true\n"
+     "        and e.room_id = i.room_id and e.index > coalesce(i.after_index, -2147483649) and e.status <> 'blocked'\n"
+     "    order by e.index, e.created_at, e.id\n"
+     "    limit i.\"limit\" offset case when i.after_index is null then i.\"offset\" end\n"
+     ") as e", NULL},
+};
+
+static const struct arg_spec room_list_observations_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_list_observations_columns[] = {"id", "room_id", "channel_id", "content", "category", "confidence", "created_at", "metadata"};
+static const int room_list_observations_key[] = {0};
+static const struct sql_piece room_list_observations_sql[] = {
+    {PIECE_TEXT, "select i.n, o.id, o.room_id, o.channel_id, o.content, o.category, o.confidence,\n"
+     "    to_char(o.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, o.metadata\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join lateral (\n"
+     "    select t.id, t.room_id, t.channel_id, t.content, t.category, t.confidence, t.created_at, t.metadata\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "room_observations", NULL},
+    {PIECE_TEXT, " as t where t.room_id = i.room_id\n"
+     "    order by t.created_at, t.id collate \"C\"\n"
+     ") as o", NULL},
+};
+
+static const struct arg_spec room_list_participants_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_list_participants_columns[] = {"id", "room_id", "channel_id", "display_name", "role", "status", "identification", "identity_id", "candidates", "connected_via", "external_id", "resolved_at", "resolved_by", "joined_at", "metadata"};
+static const int room_list_participants_key[] = {0};
+static const struct sql_piece room_list_participants_sql[] = {
+    {PIECE_TEXT, "select i.n, p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id,\n"
+     "array_to_json(p.candidates) as candidates, array_to_json(p.connected_via) as connected_via, p.external_id,\n"
+     "to_char(p.resolved_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as resolved_at, p.resolved_by,\n"
+     "to_char(p.joined_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as joined_at, p.metadata\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join (select null::text[] as candidates) as extra\n"
+     "cross join lateral (\n"
+     "    select p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id, candidates,\n"
+     "p.connected_via, p.external_id, p.resolved_at, p.resolved_by, p.joined_at, p.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p\n"
+     "    where p.room_id = i.room_id\n"
+     "    order by p.joined_at, p.id collate \"C\"\n"
+     ") as p", NULL},
+};
+
+static const struct arg_spec room_list_read_markers_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_list_read_markers_columns[] = {"channel_id", "event_index"};
+static const int room_list_read_markers_key[] = {0};
+static const struct sql_piece room_list_read_markers_sql[] = {
+    {PIECE_TEXT, "select i.n, m.channel_id, m.event_index\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join lateral (\n"
+     "    select t.channel_id, t.event_index from ", NULL},
+    {PIECE_IDENTIFIER, "room_read_markers", NULL},
+    {PIECE_TEXT, " as t where t.room_id = i.room_id\n"
+     "    order by t.channel_id collate \"C\"\n"
+     ") as m", NULL},
+};
+
+static const struct arg_spec room_list_tasks_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"status", ARG_TEXT, true, false, false},
+};
+static const char *const room_list_tasks_columns[] = {"id", "room_id", "title", "description", "assigned_to", "status", "created_at", "metadata"};
+static const int room_list_tasks_key[] = {0};
+static const struct sql_piece room_list_tasks_sql[] = {
+    {PIECE_TEXT, "select i.n, t.id, t.room_id, t.title, t.description, t.assigned_to, t.status,\n"
+     "to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, t.metadata\n"
+     "from unnest($1::text[], $2::text[]) with ordinality as i(room_id, status, n)\n"
+     "cross join lateral (\n"
+     "    select t.id, t.room_id, t.title, t.description, t.assigned_to, t.status, t.created_at, t.metadata\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "room_tasks", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    where t.room_id = i.room_id and (i.status is null or t.status = i.status)\n"
+     "    order by t.created_at, t.id collate \"C\"\n"
+     ") as t", NULL},
+};
+
+static const char *const room_list_verifications_in_force_columns[] = {"data"};
+static const struct sql_piece room_list_verifications_in_force_sql[] = {
+    {PIECE_TEXT, "select t.data from ", NULL},
+    {PIECE_IDENTIFIER, "room_verifications", NULL},
+    {PIECE_TEXT, " as t\n"
+     "where t.status = 'verified' and t.data ->> 'expires_at' is not null\n"
+     "order by t.identity_id collate \"C\", t.organization_id collate \"C\"", NULL},
+};
+
+static const struct arg_spec room_load_context_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_load_context_columns[] = {"room", "bindings", "participants"};
+static const int room_load_context_key[] = {0};
+static const struct sql_piece room_load_context_sql[] = {
+    {PIECE_TEXT, "select i.n, r.room, c.bindings, c.participants\n"
+     "from unnest($1::text[]) with ordinality as i(room_id, n)\n"
+     "cross join lateral (\n"
+     "    select json_build_object('id', t.id, 'organization_id', t.organization_id, 'status', t.status,\n"
+     "        'created_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),\n"
+     "        'updated_at', to_char(t.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),\n"
+     "        'paused_at', to_char(t.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),\n"
+     "        'closed_at', to_char(t.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),\n"
+     "        'timers', t.timers, 'agent_response_policy', t.agent_response_policy, 'metadata', t.metadata,\n"
+     "        'event_count', t.event_count, 'latest_index', t.latest_index, 'delivered_index', t.delivered_index) as room\n"
+     "    from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t where t.id = i.room_id\n"
+     "    limit 1\n"
+     ") as r\n"
+     "cross join lateral (\n"
+     "    select\n"
+     "        (\n"
+     "            select coalesce(json_agg(b), '[]') from (\n"
+     "                select b.channel_id, b.room_id, b.channel_type, b.category, b.direction, b.access, b.muted, b.output_muted, b.visibility,\n"
+     "b.participant_id, b.is_group as \"group\", b.last_read_index,\n"
+     "to_char(b.attached_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as attached_at, b.capabilities, b.rate_limit,\n"
+     "b.retry_policy, b.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "                where b.room_id = i.room_id\n"
+     "                order by b.attached_at, b.channel_id collate \"C\"\n"
+     "            ) as b\n"
+     "        ) as bindings,\n"
+     "        (\n"
+     "            select coalesce(json_agg(p), '[]') from (\n"
+     "                select p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id,\n"
+     "array_to_json(p.candidates) as candidates, array_to_json(p.connected_via) as connected_via, p.external_id,\n"
+     "to_char(p.resolved_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as resolved_at, p.resolved_by,\n"
+     "to_char(p.joined_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as joined_at, p.metadata from (select null::text[] as candidates) as extra\n"
+     "                cross join lateral (\n"
+     "                    select p.id, p.room_id, p.channel_id, p.display_name, p.role, p.status, p.identification, p.identity_id, candidates,\n"
+     "p.connected_via, p.external_id, p.resolved_at, p.resolved_by, p.joined_at, p.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p where p.room_id = i.room_id\n"
+     "                    order by p.joined_at, p.id collate \"C\"\n"
+     "                ) as p\n"
+     "            ) as p\n"
+     "        ) as participants\n"
+     ") as c", NULL},
+};
+
+static const struct arg_spec room_mark_all_read_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+};
+static const int room_mark_all_read_key[] = {0};
+static const struct sql_piece room_mark_all_read_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_read_markers", NULL},
+    {PIECE_TEXT, " as t (room_id, channel_id, event_index)\n"
+     "select i.room_id, i.channel_id, e.index\n"
+     "from (select distinct u.room_id, u.channel_id from unnest($1::text[], $2::text[]) as u(room_id, channel_id)) as i\n"
+     "cross join lateral (\n"
+     "    select e.index from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.room_id = i.room_id order by e.index desc limit 1\n"
+     ") as e\n"
+     "order by i.room_id, i.channel_id\n"
+     "on conflict (room_id, channel_id) do update set event_index = greatest(t.event_index, excluded.event_index)", NULL},
+};
+
+static const struct arg_spec room_mark_read_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"event_id", ARG_TEXT, false, false, false},
+};
+static const int room_mark_read_key[] = {0};
+static const struct sql_piece room_mark_read_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_read_markers", NULL},
+    {PIECE_TEXT, " as t (room_id, channel_id, event_index)\n"
+     "select i.room_id, i.channel_id, max(e.index)\n"
+     "from unnest($1::text[], $2::text[], $3::text[]) as i(room_id, channel_id, event_id)\n"
+     "cross join lateral (\n"
+     "    select e.index from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.id = i.event_id and e.room_id = i.room_id limit 1\n"
+     ") as e\n"
+     "group by i.room_id, i.channel_id\n"
+     "order by i.room_id, i.channel_id\n"
+     "on conflict (room_id, channel_id) do update set event_index = greatest(t.event_index, excluded.event_index)", NULL},
+};
+
+static const struct arg_spec room_patch_metadata_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"patch", ARG_JSON, false, false, false},
+    {"unset", ARG_TEXT, true, false, true},
+};
+static const char *const room_patch_metadata_columns[] = {"id", "organization_id", "status", "created_at", "updated_at", "paused_at", "closed_at", "timers", "agent_response_policy", "metadata", "event_count", "latest_index", "delivered_index"};
+static const int room_patch_metadata_key[] = {0};
+static const struct sql_piece room_patch_metadata_sql[] = {
+    {PIECE_TEXT, "with r as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "    set metadata = (r.metadata - array(select jsonb_array_elements_text(coalesce($3::jsonb, '[]')))) || $2::jsonb,\n"
+     "        updated_at = now()\n"
+     "    where r.id = $1::text\n"
+     "    returning r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
+     "r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     ")\n"
+     "select r.id, r.organization_id, r.status, to_char(r.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at,\n"
+     "to_char(r.updated_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as updated_at,\n"
+     "to_char(r.paused_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as paused_at,\n"
+     "to_char(r.closed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as closed_at,\n"
+     "r.timers, r.agent_response_policy, r.metadata, r.event_count, r.latest_index, r.delivered_index\n"
+     "from r", NULL},
+};
+
+static const struct arg_spec room_put_verification_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+    {"verification", ARG_JSON, false, false, false},
+};
+static const int room_put_verification_key[] = {0};
+static const struct sql_piece room_put_verification_sql[] = {
+    {PIECE_TEXT, "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_verifications", NULL},
+    {PIECE_TEXT, " as t (identity_id, organization_id, status, data)\n"
+     "select $1::text, coalesce(d.doc ->> 'organization_id', ''), d.doc ->> 'status', d.doc from (select $2::jsonb as doc) as d\n"
+     "on conflict (identity_id, organization_id) do update set status = excluded.status, data = excluded.data", NULL},
+};
+
+static const struct arg_spec room_record_delivery_results_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"event_id", ARG_TEXT, false, false, false},
+    {"results", ARG_JSON, false, false, false},
+};
+static const int room_record_delivery_results_key[] = {0};
+static const struct sql_piece room_record_delivery_results_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set delivery_results = $3::jsonb where t.id = $2::text and t.room_id = $1::text", NULL},
+};
+
+static const struct arg_spec room_remove_binding_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+};
+static const char *const room_remove_binding_columns[] = {"removed"};
+static const int room_remove_binding_key[] = {0};
+static const struct sql_piece room_remove_binding_sql[] = {
+    {PIECE_TEXT, "with gone as (\n"
+     "    delete from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b where b.room_id = $1::text and b.channel_id = $2::text returning b.channel_id\n"
+     ")\n"
+     "select exists (select from gone) as removed", NULL},
+};
+
+static const struct arg_spec room_resolve_identity_args[] = {
+    {"channel_type", ARG_TEXT, false, false, false},
+    {"address", ARG_TEXT, false, false, false},
+    {"organization_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_resolve_identity_columns[] = {"id", "organization_id", "display_name", "email", "phone", "channel_addresses", "external_id", "external_ids", "metadata"};
+static const int room_resolve_identity_key[] = {1};
+static const struct sql_piece room_resolve_identity_sql[] = {
+    {PIECE_TEXT, "select i.n, t.id, t.organization_id, t.display_name, t.email, t.phone, t.channel_addresses, t.external_id,\n"
+     "    coalesce(t.external_ids, '{}') as external_ids, t.metadata\n"
+     "from unnest($1::text[], $2::text[], $3::text[]) with ordinality as i(channel_type, address, organization_id, n)\n"
+     "cross join (select null::text as phone, null::text as external_id, null::jsonb as external_ids) as extra\n"
+     "cross join lateral (\n"
+     "    select a.identity_id from ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " as a\n"
+     "    where a.channel_type = i.channel_type and a.address = i.address and a.organization_id = coalesce(i.organization_id, '')\n"
+     "    limit 1\n"
+     ") as a\n"
+     "cross join lateral (select t.id, t.organization_id, t.display_name, t.email, phone, t.channel_addresses, external_id, external_ids, t.metadata from ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t where t.id = a.identity_id limit 1) as t", NULL},
+};
+
+static const char *const room_schema_columns[] = {"layout", "empty", "unique_index", "extended", "legacy_parent_index"};
+static const struct sql_piece room_schema_sql[] = {
+    {PIECE_TEXT, "with own as (\n"
+     "    select v.slot, c.oid, c.relname\n"
+     "    from (values ('rooms', ", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, "), ('events', ", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, "), ('participants', ", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, "),\n"
+     "        ('identities', ", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ")) as v(slot, name)\n"
+     "    join pg_class as c on c.oid = to_regclass(v.name)\n"
+     "        and (cardinality(parse_ident(v.name)) > 1 or c.relnamespace = current_schema()::regnamespace)\n"
+     "),\n"
+     "has as (\n"
+     "    select o.slot, a.attname::text as name from own as o\n"
+     "    join pg_attribute as a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped\n"
+     "),\n"
+     "indexes as (\n"
+     "    select o.slot, o.relname, c.relname as name, x.indisunique from own as o\n"
+     "    join pg_index as x on x.indrelid = o.oid join pg_class as c on c.oid = x.indexrelid\n"
+     ")\n"
+     "select case when exists (select from has where slot = 'rooms' and name = 'data') then 1\n"
+     "        when exists (select from own where slot = 'rooms') then 2 else 0 end as layout,\n"
+     "    coalesce((select pg_relation_size(oid) = 0 from own where slot = 'rooms'), true) as empty,\n"
+     "    exists (\n"
+     "        select from indexes\n"
+     "        where slot = 'events' and indisunique and name = ('idx_' || relname || '_room_index')::name) as unique_index,\n"
+     "    exists (select from has where slot = 'participants' and name = 'candidates')\n"
+     "        and exists (select from has where slot = 'identities' and name = 'phone')\n"
+     "        and exists (select from indexes where slot = 'events' and name = (relname || '_statekeep_target')::name) as extended,\n"
+     "    exists (\n"
+     "        select from indexes where slot = 'events' and name = ('idx_' || relname || '_parent')::name) as legacy_parent_index", NULL},
+};
+
+static const struct arg_spec room_set_private_state_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"name", ARG_TEXT, false, false, false},
+    {"value", ARG_JSON, true, false, false},
+};
+static const int room_set_private_state_key[] = {0};
+static const struct sql_piece room_set_private_state_sql[] = {
+    {PIECE_TEXT, "with held as materialized (select r.id from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r where r.id = $1::text for key share),\n"
+     "written as (\n"
+     "    insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " (room_id, key, value)\n"
+     "    select h.id, $2::text, $3::jsonb from held as h where $3::jsonb is not null\n"
+     "    on conflict (room_id, key) do update set value = excluded.value\n"
+     "),\n"
+     "dropped as (\n"
+     "    delete from ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " as s where $3::jsonb is null and s.room_id = $1::text and s.key = $2::text\n"
+     ")\n"
+     "update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r set metadata = r.metadata - $2::text\n"
+     "where r.id = (select h.id from held as h) and r.metadata ? $2::text", NULL},
+};
+
+static const struct sql_piece room_setup_sql[] = {
+    {PIECE_TEXT, "do $statekeep$\n"
+     "declare\n"
+     "    path constant text := current_setting('search_path');\n"
+     "    step record;\n"
+     "begin\n"
+     "    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);\n"
+     "    perform pg_advisory_xact_lock(1919905645);\n"
+     "    if exists (select from pg_attribute where attrelid = to_regclass(", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ") and attname = 'data' and not attisdropped) then\n"
+     "        raise exception 'the rooms are of RoomKit before 0.7 (v1): see room.migration_report';\n"
+     "    end if;\n"
+     "    for step in\n"
+     "        select v.* from (values\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'latest_index'), (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'source_channel_id'), (", NULL},
+    {PIECE_LITERAL, "room_tasks", NULL},
+    {PIECE_TEXT, ", 'room_id'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'attached_at'), (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'identification'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ", 'channel_addresses'), (", NULL},
+    {PIECE_LITERAL, "room_identity_addresses", NULL},
+    {PIECE_TEXT, ", 'identity_id'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_observations", NULL},
+    {PIECE_TEXT, ", 'room_id'), (", NULL},
+    {PIECE_LITERAL, "room_read_markers", NULL},
+    {PIECE_TEXT, ", 'event_index')) as v(name, has)\n"
+     "        where to_regclass(v.name) is not null and not exists (\n"
+     "            select from pg_attribute where attrelid = to_regclass(v.name) and attname = v.has and not attisdropped)\n"
+     "    loop\n"
+     "        raise exception 'the table % is not RoomKit''s: it has no column %', step.name, step.has;\n"
+     "    end loop;\n"
+     "    if to_regclass(", NULL},
+    {PIECE_LITERAL, "room_schema_version", NULL},
+    {PIECE_TEXT, ") is not null then\n"
+     "        if exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " as v where v.version > 4) then\n"
+     "            raise exception 'the rooms'' schema is newer than this version of StateKeep';\n"
+     "        end if;\n"
+     "    end if;\n"
+     "\n"
+     "    for step in\n"
+     "        select v.* from (values\n"
+     "(", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, organization_id text, status text not null default 'active', event_count integer not null default 0,\n"
+     "    latest_index integer, delivered_index integer not null default -1, metadata jsonb not null default '{}',\n"
+     "    timers jsonb not null default '{}', agent_response_policy text not null default 'agent_chain',\n"
+     "    created_at timestamptz not null default now(), updated_at timestamptz not null default now(), paused_at timestamptz,\n"
+     "    closed_at timestamptz)$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, type text not null default 'message',\n"
+     "    content jsonb not null, source_channel_id text not null, source_channel_type text not null,\n"
+     "    source_direction text not null default 'inbound', source_participant_id text, source_provider text,\n"
+     "    source_extra jsonb not null default '{}', status text not null default 'pending', visibility text not null default 'all',\n"
+     "    addressed_to text[], response_visibility text, index integer not null default 0, chain_depth integer not null default 0,\n"
+     "    correlation_id text, parent_event_id text, responds_to text, idempotency_key text, blocked_by text,\n"
+     "    metadata jsonb not null default '{}', channel_data jsonb not null default '{}',\n"
+     "    created_at timestamptz not null default now(), delivery_results jsonb not null default '{}')$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_event_sequences", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " (\n"
+     "    room_id text primary key references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade,\n"
+     "    next_index integer not null default 0 check (next_index >= 0));\n"
+     "insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_event_sequences", NULL},
+    {PIECE_TEXT, " (room_id, next_index)\n"
+     "select r.id, greatest(case when r.event_count > 0 then r.latest_index + 1 else 0 end,\n"
+     "    (select coalesce(max(e.index) + 1, 0) from ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e where e.room_id = r.id)) from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " (\n"
+     "    channel_id text not null, room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, channel_type text not null,\n"
+     "    category text not null default 'transport', direction text not null default 'bidirectional',\n"
+     "    access text not null default 'read_write', muted boolean not null default false,\n"
+     "    output_muted boolean not null default false, visibility text default 'all', participant_id text, last_read_index integer,\n"
+     "    attached_at timestamptz not null default now(), capabilities jsonb not null default '{}',\n"
+     "    metadata jsonb not null default '{}', rate_limit jsonb, retry_policy jsonb, is_group boolean not null default false,\n"
+     "    primary key (room_id, channel_id))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text not null, room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, channel_id text not null,\n"
+     "    display_name text, role text not null default 'member', status text not null default 'active',\n"
+     "    identification text not null default 'pending', identity_id text, external_id text,\n"
+     "    joined_at timestamptz not null default now(), resolved_at timestamptz, resolved_by text,\n"
+     "    metadata jsonb not null default '{}', connected_via text[] not null default '{}', primary key (room_id, id))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, organization_id text, display_name text, email text, channel_addresses jsonb not null default '{}',\n"
+     "    metadata jsonb not null default '{}')$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_identity_addresses", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " (\n"
+     "    channel_type text not null, address text not null,\n"
+     "    identity_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, organization_id text not null default '',\n"
+     "    primary key (channel_type, address, organization_id))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_verifications", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_verifications", NULL},
+    {PIECE_TEXT, " (\n"
+     "    identity_id text not null, organization_id text not null default '', status text not null, data jsonb not null,\n"
+     "    primary key (identity_id, organization_id))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_verification_requests", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_verification_requests", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, identity_id text not null, organization_id text not null default '', status text not null,\n"
+     "    data jsonb not null)$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_tasks", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_tasks", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, title text not null,\n"
+     "    description text, assigned_to text, status text not null default 'pending',\n"
+     "    created_at timestamptz not null default now(), metadata jsonb not null default '{}')$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_observations", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_observations", NULL},
+    {PIECE_TEXT, " (\n"
+     "    id text primary key, room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, channel_id text,\n"
+     "    content text not null, category text, confidence real, created_at timestamptz not null default now(),\n"
+     "    metadata jsonb not null default '{}')$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_read_markers", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_read_markers", NULL},
+    {PIECE_TEXT, " (\n"
+     "    room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, channel_id text not null,\n"
+     "    event_index integer not null default 0, primary key (room_id, channel_id))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_voice_deliveries", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_voice_deliveries", NULL},
+    {PIECE_TEXT, " (\n"
+     "    room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, key_hash text not null, channel_id text not null,\n"
+     "    session_id text not null, idempotency_key text not null, content_hash text not null, attempt_id text not null,\n"
+     "    created_at timestamptz not null, outcome jsonb, primary key (room_id, key_hash))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_private_state", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " (\n"
+     "    room_id text not null references ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " (id) on delete cascade, key text not null, value jsonb not null,\n"
+     "    primary key (room_id, key))$t$),\n"
+     "(", NULL},
+    {PIECE_LITERAL, "room_schema_version", NULL},
+    {PIECE_TEXT, ", $t$create table if not exists ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " (\n"
+     "    version integer not null, applied_at timestamptz not null default now())$t$)\n"
+     "        ) as v(name, made) where to_regclass(v.name) is null\n"
+     "    loop\n"
+     "        execute step.made;\n"
+     "    end loop;\n"
+     "\n"
+     "    for step in\n"
+     "        select v.* from (values\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'delivered_index', 'integer not null default -1',\n"
+     "                $u$; update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " set delivered_index = latest_index where event_count > 0$u$),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'paused_at', 'timestamptz', $u$; update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " set paused_at = updated_at where status = 'paused'$u$),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'agent_response_policy', $u$text not null default 'agent_chain'$u$, ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'addressed_to', 'text[]', ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'responds_to', 'text', ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'delivery_results', $u$jsonb not null default '{}'$u$, ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'rate_limit', 'jsonb', ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'retry_policy', 'jsonb', ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'is_group', 'boolean not null default false', ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'connected_via', $u$text[] not null default '{}'$u$, ''),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_identity_addresses", NULL},
+    {PIECE_TEXT, ", 'organization_id', $u$text not null default ''$u$, '')\n"
+     "        ) as v(name, added, definition, afterwards)\n"
+     "        where not exists (\n"
+     "            select from pg_attribute where attrelid = to_regclass(v.name) and attname = v.added and not attisdropped)\n"
+     "    loop\n"
+     "        execute format('alter table %s add column %I %s %s', step.name, step.added, step.definition, step.afterwards);\n"
+     "    end loop;\n"
+     "    if exists (\n"
+     "        select from pg_attribute where attrelid = to_regclass(", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ") and attname = 'latest_index' and attnotnull\n"
+     "    ) then\n"
+     "        alter table ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " alter column latest_index drop not null, alter column latest_index drop default;\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " set latest_index = null where event_count = 0;\n"
+     "    end if;\n"
+     "    for step in\n"
+     "        select c.conname from pg_constraint as c\n"
+     "        where c.conrelid = to_regclass(", NULL},
+    {PIECE_LITERAL, "room_identity_addresses", NULL},
+    {PIECE_TEXT, ") and c.contype = 'p' and cardinality(c.conkey) = 2\n"
+     "    loop\n"
+     "        execute format('alter table %s drop constraint %I', ", NULL},
+    {PIECE_LITERAL, "room_identity_addresses", NULL},
+    {PIECE_TEXT, ", step.conname);\n"
+     "        alter table ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " add primary key (channel_type, address, organization_id);\n"
+     "    end loop;\n"
+     "\n"
+     "    for step in\n"
+     "        select v.*, format('%I', ('idx_' || t.relname || '_' || v.suffix)::name) as wanted, x.indexrelid::regclass as old\n"
+     "        from (values\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'org', '', '(organization_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'status', '', '(status)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'updated', '', '(updated_at desc)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'room_index', 'unique', '(room_id, index)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'room_created', '', '(room_id, created_at)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'room_type', '', '(room_id, type)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'correlation', '', '(correlation_id) where correlation_id is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'parent_index', '', '(parent_event_id, index) where parent_event_id is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'source', '', '(source_channel_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'room_responds_to', '', '(room_id, responds_to) where responds_to is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'idempotency', null, null),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'idempotency_channel', 'unique',\n"
+     "                '(room_id, source_channel_id, idempotency_key) where idempotency_key is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'room_idempotency', '',\n"
+     "                '(room_id, idempotency_key) where idempotency_key is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'channel_id', '', '(channel_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'channel_participant', '', '(channel_id, participant_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'channel', '', '(room_id, channel_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'id', '', '(id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'identity', '', '(identity_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_tasks", NULL},
+    {PIECE_TEXT, ", 'room_id', '', '(room_id)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_observations", NULL},
+    {PIECE_TEXT, ", 'room_id', '', '(room_id)')\n"
+     "        ) as v(name, suffix, kind, definition)\n"
+     "        join pg_class as t on t.oid = to_regclass(v.name)\n"
+     "        left join (pg_index as x join pg_class as c on c.oid = x.indexrelid)\n"
+     "            on x.indrelid = t.oid and c.relname = ('idx_' || t.relname || '_' || v.suffix)::name\n"
+     "        where case when x.indexrelid is null then v.kind is not null\n"
+     "            else v.kind is null or x.indisunique <> (v.kind = 'unique') end\n"
+     "    loop\n"
+     "        begin\n"
+     "            if step.old is not null then\n"
+     "                execute format('drop index %s', step.old);\n"
+     "            end if;\n"
+     "            if step.kind is not null then\n"
+     "                execute format('create %s index %s on %s %s', step.kind, step.wanted, step.name, step.definition);\n"
+     "            end if;\n"
+     "        exception when unique_violation then\n"
+     "            raise warning 'two events of a room have one index: % is not unique until room.dedupe_event_indices', step.wanted;\n"
+     "        end;\n"
+     "    end loop;\n"
+     "\n"
+     "    if exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " where connected_via[1] is distinct from channel_id) then\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " set connected_via = array[channel_id] || array_remove(connected_via, channel_id)\n"
+     "        where connected_via[1] is distinct from channel_id;\n"
+     "    end if;\n"
+     "    if not exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " where version >= 2) then\n"
+     "        insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " (version) values (2);\n"
+     "    end if;\n"
+     "    if not exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " where version >= 3) then\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e set visibility = b.visibility from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        where b.room_id = e.room_id and b.channel_id = e.source_channel_id and e.visibility = 'all' and b.visibility <> 'all';\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as e\n"
+     "        set metadata = jsonb_set(e.metadata, '{roomkit:verification_held,visibility}', to_jsonb(b.visibility))\n"
+     "        from ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "        where b.room_id = e.room_id and b.channel_id = e.source_channel_id and b.visibility <> 'all'\n"
+     "            and e.metadata -> 'roomkit:verification_held' ->> 'visibility' = 'all';\n"
+     "        insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " (version) values (3);\n"
+     "    end if;\n"
+     "    if not exists (select from ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " where version >= 4) then\n"
+     "        insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " (room_id, key, value)\n"
+     "        select r.id, 'author_register', r.metadata -> 'author_register' from ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r\n"
+     "        where jsonb_typeof(r.metadata -> 'author_register') = 'object' on conflict (room_id, key) do nothing;\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as r set metadata = r.metadata - 'author_register' from ", NULL},
+    {PIECE_IDENTIFIER, "room_private_state", NULL},
+    {PIECE_TEXT, " as p\n"
+     "        where p.room_id = r.id and p.key = 'author_register' and r.metadata -> 'author_register' = p.value;\n"
+     "        update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " set metadata = metadata - 'author_register'\n"
+     "        where jsonb_typeof(metadata -> 'author_register') <> 'object';\n"
+     "        insert into ", NULL},
+    {PIECE_IDENTIFIER, "room_schema_version", NULL},
+    {PIECE_TEXT, " (version) values (4);\n"
+     "    end if;\n"
+     "    perform set_config('search_path', path, true);\n"
+     "end\n"
+     "$statekeep$", NULL},
+};
+
+static const struct sql_piece room_setup_extras_sql[] = {
+    {PIECE_TEXT, "do $statekeep$\n"
+     "declare\n"
+     "    path constant text := current_setting('search_path');\n"
+     "    step record;\n"
+     "begin\n"
+     "    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);\n"
+     "    perform pg_advisory_xact_lock(1919905645);\n"
+     "    for step in\n"
+     "        select v.* from (values\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ", 'phone', 'text'), (", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ", 'external_id', 'text'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_identities", NULL},
+    {PIECE_TEXT, ", 'external_ids', 'jsonb'), (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'candidates', 'text[]')\n"
+     "        ) as v(name, added, definition)\n"
+     "        where not exists (\n"
+     "            select from pg_attribute where attrelid = to_regclass(v.name) and attname = v.added and not attisdropped)\n"
+     "    loop\n"
+     "        execute format('alter table %s add column %I %s', step.name, step.added, step.definition);\n"
+     "    end loop;\n"
+     "    for step in\n"
+     "        select v.*, (t.relname || '_statekeep_' || v.suffix)::name as wanted\n"
+     "        from (values\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'created', '(created_at, id collate \"C\")'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'org_created', '(organization_id, created_at, id collate \"C\")'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'status_created', '(status, created_at, id collate \"C\")'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "rooms", NULL},
+    {PIECE_TEXT, ", 'metadata', 'using gin (metadata jsonb_path_ops)'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'participant', '(participant_id) where participant_id is not null'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'unnamed', '(channel_id) where participant_id is null and not is_group'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_bindings", NULL},
+    {PIECE_TEXT, ", 'group', '(channel_id) where is_group'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_participants", NULL},
+    {PIECE_TEXT, ", 'unlisted', '(room_id) where connected_via[1] is distinct from channel_id'),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_events", NULL},
+    {PIECE_TEXT, ", 'target', $i$((content ->> 'target_event_id'))\n"
+     "                where content ->> 'type' in ('edit', 'delete')$i$),\n"
+     "            (", NULL},
+    {PIECE_LITERAL, "room_verifications", NULL},
+    {PIECE_TEXT, ", 'status', '(status)')\n"
+     "        ) as v(name, suffix, definition)\n"
+     "        join pg_class as t on t.oid = to_regclass(v.name)\n"
+     "        where not exists (\n"
+     "            select from pg_index as x join pg_class as c on c.oid = x.indexrelid\n"
+     "            where x.indrelid = t.oid and c.relname = (t.relname || '_statekeep_' || v.suffix)::name)\n"
+     "    loop\n"
+     "        execute format('create index %I on %s %s', step.wanted, step.name, step.definition);\n"
+     "    end loop;\n"
+     "    perform set_config('search_path', path, true);\n"
+     "end\n"
+     "$statekeep$", NULL},
+};
+
+static const struct arg_spec room_unlink_address_args[] = {
+    {"identity_id", ARG_TEXT, false, false, false},
+    {"channel_type", ARG_TEXT, false, false, false},
+    {"address", ARG_TEXT, false, false, false},
+    {"organization_id", ARG_TEXT, true, false, false},
+};
+static const char *const room_unlink_address_columns[] = {"identity_id"};
+static const int room_unlink_address_key[] = {0};
+static const struct sql_piece room_unlink_address_sql[] = {
+    {PIECE_TEXT, "with owner as materialized (\n"
+     "    select t.id from ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    where t.id = $1::text and coalesce(t.organization_id, '') = coalesce($4::text, '')\n"
+     "    for update\n"
+     "),\n"
+     "gone as (\n"
+     "    delete from ", NULL},
+    {PIECE_IDENTIFIER, "room_identity_addresses", NULL},
+    {PIECE_TEXT, " as a\n"
+     "    where a.channel_type = $2::text and a.address = $3::text and a.organization_id = coalesce($4::text, '')\n"
+     "        and a.identity_id = (select o.id from owner as o)\n"
+     "),\n"
+     "taken as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_identities", NULL},
+    {PIECE_TEXT, " as t\n"
+     "    set channel_addresses = case when (t.channel_addresses -> $2::text) - $3::text = '[]' then t.channel_addresses - $2::text\n"
+     "        else jsonb_set(t.channel_addresses, array[$2::text], (t.channel_addresses -> $2::text) - $3::text) end\n"
+     "    where t.id = (select o.id from owner as o) and t.channel_addresses ? $2::text\n"
+     ")\n"
+     "select o.id as identity_id from owner as o", NULL},
+};
+
+static const struct arg_spec room_update_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"room", ARG_JSON, false, false, false},
+};
+static const char *const room_update_columns[] = {"delivered_index", "event_count", "latest_index"};
+static const int room_update_key[] = {0};
+static const struct sql_piece room_update_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t set organization_id = d.room ->> 'organization_id', status = coalesce(d.room ->> 'status', 'active'),\n"
+     "    metadata = coalesce(d.room -> 'metadata', '{}'), timers = coalesce(d.room -> 'timers', '{}'),\n"
+     "    agent_response_policy = coalesce(d.room ->> 'agent_response_policy', 'agent_chain'),\n"
+     "    updated_at = coalesce((d.room ->> 'updated_at')::timestamptz, now()), closed_at = (d.room ->> 'closed_at')::timestamptz,\n"
+     "    paused_at = (d.room ->> 'paused_at')::timestamptz\n"
+     "from (select $2::jsonb as room) as d\n"
+     "where t.id = $1::text\n"
+     "returning t.delivered_index, t.event_count, t.latest_index", NULL},
+};
+
+static const struct arg_spec room_update_binding_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"channel_id", ARG_TEXT, false, false, false},
+    {"binding", ARG_JSON, false, false, false},
+};
+static const int room_update_binding_key[] = {0};
+static const struct sql_piece room_update_binding_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_bindings", NULL},
+    {PIECE_TEXT, " as b\n"
+     "set (channel_type, category, direction, access, muted, output_muted, visibility, participant_id, last_read_index,\n"
+     "    capabilities, metadata, rate_limit, retry_policy, is_group) = (\n"
+     "    select d.doc ->> 'channel_type', coalesce(d.doc ->> 'category', 'transport'), coalesce(d.doc ->> 'direction', 'bidirectional'),\n"
+     "    coalesce(d.doc ->> 'access', 'read_write'), coalesce((d.doc ->> 'muted')::boolean, false),\n"
+     "    coalesce((d.doc ->> 'output_muted')::boolean, false), coalesce(d.doc ->> 'visibility', 'all'),\n"
+     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(d.doc -> 'capabilities', '{}'),\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), nullif(d.doc -> 'rate_limit', 'null'), nullif(d.doc -> 'retry_policy', 'null'),\n"
+     "    coalesce((d.doc ->> 'group')::boolean, false)\n"
+     "    from (select $3::jsonb as doc) as d)\n"
+     "where b.room_id = $1::text and b.channel_id = $2::text", NULL},
+};
+
+static const struct arg_spec room_update_event_args[] = {
+    {"event_id", ARG_TEXT, false, false, false},
+    {"event", ARG_JSON, false, false, false},
+};
+static const int room_update_event_key[] = {0};
+static const struct sql_piece room_update_event_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
+     "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
+     "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"
+     "    source_extra = coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}')\n"
+     "from (select $2::jsonb as event, $2::jsonb -> 'source' as source) as d\n"
+     "where t.id = $1::text", NULL},
+};
+
+static const struct arg_spec room_update_if_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"room", ARG_JSON, false, false, false},
+    {"status", ARG_TEXT, false, false, false},
+    {"paused_at", ARG_TIME, true, false, false},
+    {"last_activity_at", ARG_TIME, true, false, false},
+};
+static const char *const room_update_if_columns[] = {"delivered_index", "event_count", "latest_index"};
+static const int room_update_if_key[] = {0};
+static const struct sql_piece room_update_if_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "rooms", NULL},
+    {PIECE_TEXT, " as t set organization_id = d.room ->> 'organization_id', status = coalesce(d.room ->> 'status', 'active'),\n"
+     "    metadata = coalesce(d.room -> 'metadata', '{}'), timers = coalesce(d.room -> 'timers', '{}'),\n"
+     "    agent_response_policy = coalesce(d.room ->> 'agent_response_policy', 'agent_chain'),\n"
+     "    updated_at = coalesce((d.room ->> 'updated_at')::timestamptz, now()), closed_at = (d.room ->> 'closed_at')::timestamptz,\n"
+     "    paused_at = (d.room ->> 'paused_at')::timestamptz\n"
+     "from (select $2::jsonb as room) as d\n"
+     "where t.id = $1::text and t.status = $3::text and t.paused_at is not distinct from $4::text::timestamptz\n"
+     "    and (t.timers ->> 'last_activity_at')::timestamptz is not distinct from $5::text::timestamptz\n"
+     "returning t.delivered_index, t.event_count, t.latest_index", NULL},
+};
+
+static const struct arg_spec room_update_participant_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"participant", ARG_JSON, false, false, false},
+};
+static const int room_update_participant_key[] = {0};
+static const struct sql_piece room_update_participant_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p\n"
+     "set (candidates, channel_id, display_name, role, status, identification, identity_id, external_id, resolved_at,\n"
+     "    resolved_by, metadata, connected_via) = (\n"
+     "    select case when jsonb_typeof(d.doc -> 'candidates') = 'array' then array(select jsonb_array_elements_text(d.doc -> 'candidates')) end, d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
+     "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
+     "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
+     "    from (select $3::jsonb as doc) as d)\n"
+     "where p.room_id = $1::text and p.id = $2::text", NULL},
+};
+
+static const struct arg_spec room_update_participant_narrow_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"participant_id", ARG_TEXT, false, false, false},
+    {"participant", ARG_JSON, false, false, false},
+};
+static const int room_update_participant_narrow_key[] = {0};
+static const struct sql_piece room_update_participant_narrow_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_participants", NULL},
+    {PIECE_TEXT, " as p\n"
+     "set (channel_id, display_name, role, status, identification, identity_id, external_id, resolved_at, resolved_by,\n"
+     "    metadata, connected_via) = (\n"
+     "    select d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
+     "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
+     "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
+     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
+     "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
+     "    from (select $3::jsonb as doc) as d)\n"
+     "where p.room_id = $1::text and p.id = $2::text", NULL},
+};
+
+static const struct arg_spec room_update_task_args[] = {
+    {"task_id", ARG_TEXT, false, false, false},
+    {"task", ARG_JSON, false, false, false},
+};
+static const int room_update_task_key[] = {0};
+static const struct sql_piece room_update_task_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_tasks", NULL},
+    {PIECE_TEXT, " as t\n"
+     "set title = $2::jsonb ->> 'title', description = $2::jsonb ->> 'description', assigned_to = $2::jsonb ->> 'assigned_to',\n"
+     "    status = coalesce($2::jsonb ->> 'status', 'pending'), metadata = coalesce($2::jsonb -> 'metadata', '{}')\n"
+     "where t.id = $1::text", NULL},
+};
+
+static const struct arg_spec room_update_verification_request_args[] = {
+    {"request_id", ARG_TEXT, false, false, false},
+    {"request", ARG_JSON, false, false, false},
+};
+static const int room_update_verification_request_key[] = {0};
+static const struct sql_piece room_update_verification_request_sql[] = {
+    {PIECE_TEXT, "update ", NULL},
+    {PIECE_IDENTIFIER, "room_verification_requests", NULL},
+    {PIECE_TEXT, " as t set status = $2::jsonb ->> 'status', data = $2::jsonb where t.id = $1::text", NULL},
+};
+
+static const struct arg_spec room_write_change_target_args[] = {
+    {"room_id", ARG_TEXT, false, false, false},
+    {"target", ARG_JSON, false, false, false},
+};
+static const char *const room_write_change_target_columns[] = {"event_id"};
+static const int room_write_change_target_key[] = {0};
+static const struct sql_piece room_write_change_target_sql[] = {
+    {PIECE_TEXT, "with d as (select $2::jsonb as event, $2::jsonb -> 'source' as source),\n"
+     "changed as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
+     "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
+     "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"
+     "    source_extra = coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')\n"
+     "        then jsonb_build_object('raw_payload', d.source -> 'raw_payload') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'external_id' <> ''\n"
+     "        then jsonb_build_object('external_id', d.source -> 'external_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'provider_message_id' <> ''\n"
+     "        then jsonb_build_object('provider_message_id', d.source -> 'provider_message_id') end, '{}')\n"
+     "    || coalesce(case when d.source ->> 'verification' is not null\n"
+     "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}')\n"
+     "    from d where t.id = d.event ->> 'id' and t.room_id = $1::text\n"
+     "    returning t.id, t.metadata -> 'deleted' is not distinct from 'true' as deleted\n"
+     "),\n"
+     "marked as (\n"
+     "    update ", NULL},
+    {PIECE_IDENTIFIER, "room_events", NULL},
+    {PIECE_TEXT, " as t set metadata = t.metadata || '{\"deleted\": true}'\n"
+     "    where exists (select from changed as c where c.deleted) and t.room_id = $1::text and t.content ->> 'type' = 'edit'\n"
+     "        and t.content ->> 'target_event_id' = $2::jsonb ->> 'id'\n"
+     ")\n"
+     "select c.id as event_id from changed as c", NULL},
+};
+
 static const struct arg_spec run_delete_args[] = {
     {"run_id", ARG_TEXT, false, false, false},
 };
@@ -4853,6 +7720,896 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .vectors = true,
      .fails = "",
      .doc = "Stores a memory. Without a scope it is the agent's, and global where there is no agent; without a scope_id that is the agent's id. `importance` is a number from 0 to 1, else 0.5. The embedding must have as many dimensions as the table (1536); without one the memory is found by its words only."},
+    {.name = "room.add_binding",
+     .args = room_add_binding_args, .arg_count = 3,
+     .key = room_add_binding_key, .key_count = 1,
+     .sql = room_add_binding_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Binds a channel to a room, or writes the binding anew; the time of its first attachment stays."},
+    {.name = "room.add_event",
+     .args = room_add_event_args, .arg_count = 2,
+     .columns = room_add_event_columns, .column_count = 1,
+     .key = room_add_event_key, .key_count = 1,
+     .sql = room_add_event_sql, .sql_count = 12,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "CONFLICT the idempotency key is taken by another event of its source channel",
+     .doc = "Stores an event at the index it has; later automatic indexes are greater. Counters of the room stay."},
+    {.name = "room.add_event_auto_index",
+     .args = room_add_event_auto_index_args, .arg_count = 2,
+     .columns = room_add_event_auto_index_columns, .column_count = 1,
+     .key = room_add_event_auto_index_key, .key_count = 1,
+     .sql = room_add_event_auto_index_sql, .sql_count = 12,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "CONFLICT the idempotency key is taken by another event of its source channel",
+     .doc = "Stores an event at the room's next index and gives that. Indexes of a room begin at 0, have no gap and never come again, also not after deletions; events of one room that wait together get theirs in the order of their submission. Counters of the room stay."},
+    {.name = "room.add_observation",
+     .args = room_add_observation_args, .arg_count = 2,
+     .key = room_add_observation_key, .key_count = 1,
+     .sql = room_add_observation_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores a new observation of a room."},
+    {.name = "room.add_participant",
+     .args = room_add_participant_args, .arg_count = 3,
+     .key = room_add_participant_key, .key_count = 1,
+     .sql = room_add_participant_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores a participant of a room, or writes it anew; the time of joining stays."},
+    {.name = "room.add_participant_narrow",
+     .args = room_add_participant_narrow_args, .arg_count = 3,
+     .key = room_add_participant_narrow_key, .key_count = 1,
+     .sql = room_add_participant_narrow_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "As room.add_participant on tables that room.setup_extras has not extended: the candidates are not stored."},
+    {.name = "room.add_task",
+     .args = room_add_task_args, .arg_count = 2,
+     .key = room_add_task_key, .key_count = 1,
+     .sql = room_add_task_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores a new task of a room."},
+    {.name = "room.advance_delivered_index",
+     .args = room_advance_delivered_index_args, .arg_count = 3,
+     .columns = room_advance_delivered_index_columns, .column_count = 1,
+     .key = room_advance_delivered_index_key, .key_count = 1,
+     .sql = room_advance_delivered_index_sql, .sql_count = 5,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_CONFLICT,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Moves the delivered index to `index` from the one before it, with `force` from any lower one. Gives whether it moved."},
+    {.name = "room.binding_exists",
+     .args = room_binding_exists_args, .arg_count = 2,
+     .columns = room_binding_exists_columns, .column_count = 1,
+     .key = room_binding_exists_key, .key_count = 1,
+     .sql = room_binding_exists_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "Whether a channel is bound to a room."},
+    {.name = "room.check_idempotency",
+     .args = room_check_idempotency_args, .arg_count = 3,
+     .columns = room_check_idempotency_columns, .column_count = 1,
+     .key = room_check_idempotency_key, .key_count = 1,
+     .sql = room_check_idempotency_sql, .sql_count = 5,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "Whether an event of this source channel, or with null of any, has this idempotency key in the room."},
+    {.name = "room.claim_voice_delivery",
+     .args = room_claim_voice_delivery_args, .arg_count = 3,
+     .columns = room_claim_voice_delivery_columns, .column_count = 8,
+     .key = room_claim_voice_delivery_key, .key_count = 1,
+     .sql = room_claim_voice_delivery_sql, .sql_count = 5,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "ABSENT no such room",
+     .doc = "Reserves a delivery and gives the record that stands: the new one, if there was none or the one before failed in a way that may be tried again with the same content; else the one before."},
+    {.name = "room.commit_change",
+     .args = room_commit_change_args, .arg_count = 4,
+     .columns = room_commit_change_columns, .column_count = 2,
+     .key = room_commit_change_key, .key_count = 1,
+     .sql = room_commit_change_sql, .sql_count = 18,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "ABSENT the target is not in the room",
+     .doc = "Commits an event that changes another one (see room.commit_event) and writes that target anew (room.update_event), or neither; when the event deletes its target, the target's edits are marked deleted. An index of null and `again`: an event came into the room between this statement's beginning and its lock; nothing was written, send it again."},
+    {.name = "room.commit_event",
+     .args = room_commit_event_args, .arg_count = 3,
+     .columns = room_commit_event_columns, .column_count = 1,
+     .key = room_commit_event_key, .key_count = 1,
+     .sql = room_commit_event_sql, .sql_count = 14,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "CONFLICT the idempotency key is taken by another event of its source channel",
+     .doc = "Stores an event at the room's next index and counts it: `event_count` is one more, `latest_index` the index that it gives. With `activity` the room's `timers.last_activity_at` is now, and a paused room is active again."},
+    {.name = "room.complete_voice_delivery",
+     .args = room_complete_voice_delivery_args, .arg_count = 4,
+     .columns = room_complete_voice_delivery_columns, .column_count = 1,
+     .key = room_complete_voice_delivery_key, .key_count = 1,
+     .sql = room_complete_voice_delivery_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Records how an attempt ended, if it is still the one that stands. True also when it was recorded so before."},
+    {.name = "room.count_duplicate_indices",
+     .columns = room_count_duplicate_indices_columns, .column_count = 2,
+     .sql = room_count_duplicate_indices_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "How many events too many share an index of their room, and in how many rooms. Reads all events."},
+    {.name = "room.count_events",
+     .args = room_count_events_args, .arg_count = 2,
+     .columns = room_count_events_columns, .column_count = 1,
+     .key = room_count_events_key, .key_count = 1,
+     .sql = room_count_events_sql, .sql_count = 11,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "How many events a room has: all of them, or those that room.find_events gives in all pages. Reads every one of them."},
+    {.name = "room.create",
+     .args = room_create_args, .arg_count = 2,
+     .columns = room_create_columns, .column_count = 1,
+     .key = room_create_key, .key_count = 1,
+     .sql = room_create_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .writes = true,
+     .fails = "CONFLICT a room of that id exists",
+     .doc = "Stores a new room. Its `delivered_index` begins at -1."},
+    {.name = "room.create_identity",
+     .args = room_create_identity_args, .arg_count = 2,
+     .columns = room_create_identity_columns, .column_count = 1,
+     .key = room_create_identity_key, .key_count = 1,
+     .sql = room_create_identity_sql, .sql_count = 11,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores a new identity with its addresses. Gives null, or the channel type of an address that another identity of its organization has: then nothing was stored."},
+    {.name = "room.create_verification_request",
+     .args = room_create_verification_request_args, .arg_count = 2,
+     .key = room_create_verification_request_key, .key_count = 1,
+     .sql = room_create_verification_request_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores a new request for verification."},
+    {.name = "room.dedupe_event_indices",
+     .sql = room_dedupe_event_indices_sql, .sql_count = 19,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Numbers the events anew in every room where two have one index: from 0 without a gap, in the order of index, time and id, with the rooms' counters after them. Then no two events of a room can have one index. Read marks may be off after it."},
+    {.name = "room.delete",
+     .args = room_delete_args, .arg_count = 1,
+     .columns = room_delete_columns, .column_count = 1,
+     .key = room_delete_key, .key_count = 1,
+     .sql = room_delete_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Deletes a room with all that is in it; identities and verifications stay. Gives whether there was one."},
+    {.name = "room.delete_event",
+     .args = room_delete_event_args, .arg_count = 3,
+     .columns = room_delete_event_columns, .column_count = 20,
+     .key = room_delete_event_key, .key_count = 1,
+     .sql = room_delete_event_sql, .sql_count = 9,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Deletes an event, with `cascade_replies` its replies too, and the edits and deletes of what it deletes. Gives them: the event, its replies, then the changes, each kind by index; an empty list when the room has no such event."},
+    {.name = "room.drop_legacy_parent_index",
+     .sql = room_drop_legacy_parent_index_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Drops the index of replies that RoomKit made before 0.30, which another one replaces, if it is there."},
+    {.name = "room.exists",
+     .args = room_exists_args, .arg_count = 1,
+     .columns = room_exists_columns, .column_count = 1,
+     .key = room_exists_key, .key_count = 1,
+     .sql = room_exists_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "Whether there is a room of that id."},
+    {.name = "room.find",
+     .args = room_find_args, .arg_count = 5,
+     .columns = room_find_columns, .column_count = 13,
+     .sql = room_find_sql, .sql_count = 9,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "A page of the rooms of an organization, of a status, with this metadata contained in theirs, oldest first; null narrows nothing. Quick with the indexes that room.setup_extras makes."},
+    {.name = "room.find_events",
+     .args = room_find_events_args, .arg_count = 7,
+     .columns = room_find_events_columns, .column_count = 20,
+     .key = room_find_events_key, .key_count = 1,
+     .sql = room_find_events_sql, .sql_count = 16,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "As room.list_events, but only events that fit a filter: RoomKit's EventFilter as JSON, whose missing or null fields narrow nothing. Blocked events come with `include_blocked`."},
+    {.name = "room.find_id_by_binding",
+     .args = room_find_id_by_binding_args, .arg_count = 6,
+     .columns = room_find_id_by_binding_columns, .column_count = 1,
+     .key = room_find_id_by_binding_key, .key_count = 1,
+     .sql = room_find_id_by_binding_sql, .sql_count = 7,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The newest room where this channel's binding names the participant or the identity; or, with `recipient_key`, names nobody, is no group's, and has the participant under that key in its metadata, as a string or an integer."},
+    {.name = "room.find_id_by_participant",
+     .args = room_find_id_by_participant_args, .arg_count = 5,
+     .columns = room_find_id_by_participant_columns, .column_count = 1,
+     .key = room_find_id_by_participant_key, .key_count = 1,
+     .sql = room_find_id_by_participant_sql, .sql_count = 7,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The newest room with a participant who has one of these names, as id or as identity, and is reached through the channel."},
+    {.name = "room.find_ids_by_channel",
+     .args = room_find_ids_by_channel_args, .arg_count = 5,
+     .columns = room_find_ids_by_channel_columns, .column_count = 1,
+     .key = room_find_ids_by_channel_key, .key_count = 1,
+     .sql = room_find_ids_by_channel_sql, .sql_count = 15,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The rooms that a channel is bound to, oldest first, if need be only those of these statuses, of an organization, or whose binding is (or is not) a group's."},
+    {.name = "room.find_latest",
+     .args = room_find_latest_args, .arg_count = 3,
+     .columns = room_find_latest_columns, .column_count = 13,
+     .key = room_find_latest_key, .key_count = 1,
+     .sql = room_find_latest_sql, .sql_count = 7,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The newest room that has this participant, or a binding of this participant (of that type of channel); null when there is none. Quick with the index that room.setup_extras makes."},
+    {.name = "room.get",
+     .args = room_get_args, .arg_count = 1,
+     .columns = room_get_columns, .column_count = 13,
+     .key = room_get_key, .key_count = 1,
+     .sql = room_get_sql, .sql_count = 3,
+     .single = room_get_single, .single_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The room of that id, or null."},
+    {.name = "room.get_binding",
+     .args = room_get_binding_args, .arg_count = 2,
+     .columns = room_get_binding_columns, .column_count = 17,
+     .key = room_get_binding_key, .key_count = 1,
+     .sql = room_get_binding_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The binding of a channel to a room, or null."},
+    {.name = "room.get_delivered_index",
+     .args = room_get_delivered_index_args, .arg_count = 1,
+     .columns = room_get_delivered_index_columns, .column_count = 1,
+     .key = room_get_delivered_index_key, .key_count = 1,
+     .sql = room_get_delivered_index_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The highest index that was delivered in a room: -1 for none, and for a room that is not there."},
+    {.name = "room.get_event",
+     .args = room_get_event_args, .arg_count = 1,
+     .columns = room_get_event_columns, .column_count = 20,
+     .key = room_get_event_key, .key_count = 1,
+     .sql = room_get_event_sql, .sql_count = 3,
+     .single = room_get_event_single, .single_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The event of that id, of whatever room and status."},
+    {.name = "room.get_event_by_idempotency_key",
+     .args = room_get_event_by_idempotency_key_args, .arg_count = 3,
+     .columns = room_get_event_by_idempotency_key_columns, .column_count = 20,
+     .key = room_get_event_by_idempotency_key_key, .key_count = 1,
+     .sql = room_get_event_by_idempotency_key_sql, .sql_count = 5,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The event with this idempotency key in the room, of this source channel or with null the first one of any; else null."},
+    {.name = "room.get_identity",
+     .args = room_get_identity_args, .arg_count = 1,
+     .columns = room_get_identity_columns, .column_count = 9,
+     .key = room_get_identity_key, .key_count = 1,
+     .sql = room_get_identity_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The identity of that id, or null."},
+    {.name = "room.get_participant",
+     .args = room_get_participant_args, .arg_count = 2,
+     .columns = room_get_participant_columns, .column_count = 15,
+     .key = room_get_participant_key, .key_count = 1,
+     .sql = room_get_participant_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The participant of a room, or null."},
+    {.name = "room.get_private_state",
+     .args = room_get_private_state_args, .arg_count = 2,
+     .columns = room_get_private_state_columns, .column_count = 1,
+     .key = room_get_private_state_key, .key_count = 1,
+     .sql = room_get_private_state_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "What the runtime keeps for itself in a room under this name, or null."},
+    {.name = "room.get_task",
+     .args = room_get_task_args, .arg_count = 1,
+     .columns = room_get_task_columns, .column_count = 8,
+     .key = room_get_task_key, .key_count = 1,
+     .sql = room_get_task_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The task of that id, or null."},
+    {.name = "room.get_thread_summaries",
+     .args = room_get_thread_summaries_args, .arg_count = 2,
+     .columns = room_get_thread_summaries_columns, .column_count = 3,
+     .sql = room_get_thread_summaries_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "Of each of these events that has replies which are not blocked: how many, and when the last one was made."},
+    {.name = "room.get_unread_count",
+     .args = room_get_unread_count_args, .arg_count = 2,
+     .columns = room_get_unread_count_columns, .column_count = 1,
+     .key = room_get_unread_count_key, .key_count = 1,
+     .sql = room_get_unread_count_sql, .sql_count = 5,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "How many events of a room lie behind the mark of a channel; all of them when it has none."},
+    {.name = "room.get_verification",
+     .args = room_get_verification_args, .arg_count = 2,
+     .columns = room_get_verification_columns, .column_count = 1,
+     .key = room_get_verification_key, .key_count = 1,
+     .sql = room_get_verification_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The verification of an identity in an organization, or with null in none; null when there is none."},
+    {.name = "room.get_verification_request",
+     .args = room_get_verification_request_args, .arg_count = 1,
+     .columns = room_get_verification_request_columns, .column_count = 1,
+     .key = room_get_verification_request_key, .key_count = 1,
+     .sql = room_get_verification_request_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .batch = true,
+     .fails = "",
+     .doc = "The request for verification of that id, or null."},
+    {.name = "room.get_voice_delivery",
+     .args = room_get_voice_delivery_args, .arg_count = 2,
+     .columns = room_get_voice_delivery_columns, .column_count = 8,
+     .key = room_get_voice_delivery_key, .key_count = 1,
+     .sql = room_get_voice_delivery_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The delivery that a room keeps under this hash, or null."},
+    {.name = "room.link_address",
+     .args = room_link_address_args, .arg_count = 4,
+     .columns = room_link_address_columns, .column_count = 1,
+     .key = room_link_address_key, .key_count = 1,
+     .sql = room_link_address_sql, .sql_count = 7,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "ABSENT the organization has no such identity",
+     .doc = "Gives an identity of the organization an address. False when another identity has it: then nothing changed."},
+    {.name = "room.list",
+     .args = room_list_args, .arg_count = 2,
+     .columns = room_list_columns, .column_count = 13,
+     .sql = room_list_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "A page of all rooms, oldest first. Without the index that room.setup_extras makes, every page sorts the whole table."},
+    {.name = "room.list_bindings",
+     .args = room_list_bindings_args, .arg_count = 1,
+     .columns = room_list_bindings_columns, .column_count = 17,
+     .key = room_list_bindings_key, .key_count = 1,
+     .sql = room_list_bindings_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The bindings of a room in the order of their attachment."},
+    {.name = "room.list_events",
+     .args = room_list_events_args, .arg_count = 6,
+     .columns = room_list_events_columns, .column_count = 20,
+     .key = room_list_events_key, .key_count = 1,
+     .sql = room_list_events_sql, .sql_count = 5,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "A page of a room's events but for blocked ones, by index, whatever the end it is cut from: the first ones after `after_index`, the last ones before `before_index`, else from the first or with `newest_first` from the last one. `offset` counts from there and is for pages without either index."},
+    {.name = "room.list_observations",
+     .args = room_list_observations_args, .arg_count = 1,
+     .columns = room_list_observations_columns, .column_count = 8,
+     .key = room_list_observations_key, .key_count = 1,
+     .sql = room_list_observations_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The observations of a room, oldest first. A confidence has the seven digits of the column's type."},
+    {.name = "room.list_participants",
+     .args = room_list_participants_args, .arg_count = 1,
+     .columns = room_list_participants_columns, .column_count = 15,
+     .key = room_list_participants_key, .key_count = 1,
+     .sql = room_list_participants_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The participants of a room in the order of their joining."},
+    {.name = "room.list_read_markers",
+     .args = room_list_read_markers_args, .arg_count = 1,
+     .columns = room_list_read_markers_columns, .column_count = 2,
+     .key = room_list_read_markers_key, .key_count = 1,
+     .sql = room_list_read_markers_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "How far each channel that has a mark has read a room."},
+    {.name = "room.list_tasks",
+     .args = room_list_tasks_args, .arg_count = 2,
+     .columns = room_list_tasks_columns, .column_count = 8,
+     .key = room_list_tasks_key, .key_count = 1,
+     .sql = room_list_tasks_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The tasks of a room, oldest first, if need be only those of a status."},
+    {.name = "room.list_verifications_in_force",
+     .columns = room_list_verifications_in_force_columns, .column_count = 1,
+     .sql = room_list_verifications_in_force_sql, .sql_count = 3,
+     .gives = GIVES_MANY,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .fails = "",
+     .doc = "The verifications of all organizations that are verified and will expire."},
+    {.name = "room.load_context",
+     .args = room_load_context_args, .arg_count = 1,
+     .columns = room_load_context_columns, .column_count = 3,
+     .key = room_load_context_key, .key_count = 1,
+     .sql = room_load_context_sql, .sql_count = 7,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "A room with its bindings (see room.list_bindings) and its participants (room.list_participants), of one snapshot; null when it is not there."},
+    {.name = "room.mark_all_read",
+     .args = room_mark_all_read_args, .arg_count = 2,
+     .key = room_mark_all_read_key, .key_count = 1,
+     .sql = room_mark_all_read_sql, .sql_count = 5,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Says that a channel has read a room up to its last event. An empty room gets no mark."},
+    {.name = "room.mark_read",
+     .args = room_mark_read_args, .arg_count = 3,
+     .key = room_mark_read_key, .key_count = 1,
+     .sql = room_mark_read_sql, .sql_count = 5,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Says that a channel has read a room up to this event. A mark never moves back; an event of another room marks nothing."},
+    {.name = "room.patch_metadata",
+     .args = room_patch_metadata_args, .arg_count = 3,
+     .columns = room_patch_metadata_columns, .column_count = 13,
+     .key = room_patch_metadata_key, .key_count = 1,
+     .sql = room_patch_metadata_sql, .sql_count = 3,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Removes the keys in `unset` from a room's metadata, then sets those of `patch`; all others stay. Gives the room, or null when it is not there."},
+    {.name = "room.put_verification",
+     .args = room_put_verification_args, .arg_count = 2,
+     .key = room_put_verification_key, .key_count = 1,
+     .sql = room_put_verification_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Stores the verification of an identity in its organization, in place of the one before."},
+    {.name = "room.record_delivery_results",
+     .args = room_record_delivery_results_args, .arg_count = 3,
+     .key = room_record_delivery_results_key, .key_count = 1,
+     .sql = room_record_delivery_results_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes an event's delivery results and nothing else. No error when the room has no such event."},
+    {.name = "room.remove_binding",
+     .args = room_remove_binding_args, .arg_count = 2,
+     .columns = room_remove_binding_columns, .column_count = 1,
+     .key = room_remove_binding_key, .key_count = 1,
+     .sql = room_remove_binding_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "",
+     .doc = "Unbinds a channel. Gives whether it was bound."},
+    {.name = "room.resolve_identity",
+     .args = room_resolve_identity_args, .arg_count = 3,
+     .columns = room_resolve_identity_columns, .column_count = 9,
+     .key = room_resolve_identity_key, .key_count = 1,
+     .sql = room_resolve_identity_sql, .sql_count = 5,
+     .gives = GIVES_MAYBE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .batch = true,
+     .fails = "",
+     .doc = "The identity that has this address in the organization, or with null in none; else null."},
+    {.name = "room.schema",
+     .columns = room_schema_columns, .column_count = 5,
+     .sql = room_schema_sql, .sql_count = 9,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .fails = "",
+     .doc = "What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before 0.7, 2 today's; `empty`: there never was a room; `unique_index`: no two events of a room can have one index; `extended`: room.setup_extras has run; `legacy_parent_index`: room.drop_legacy_parent_index has something to drop."},
+    {.name = "room.set_private_state",
+     .args = room_set_private_state_args, .arg_count = 3,
+     .key = room_set_private_state_key, .key_count = 1,
+     .sql = room_set_private_state_sql, .sql_count = 9,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Keeps a document in a room apart from its metadata, which loses what it has under that name; null removes it. No error when the room is not there, or is being deleted."},
+    {.name = "room.setup",
+     .sql = room_setup_sql, .sql_count = 223,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Makes the tables and indexes that are not there, and brings older relational ones up to date. What is current is left as it is and waited for by nobody, so a role with data rights only may call this. Processes that race, RoomKit's own among them, wait for each other. INVALID on tables of RoomKit before 0.7 (see room.migration_report), on a newer schema and on tables of somebody else."},
+    {.name = "room.setup_extras",
+     .sql = room_setup_extras_sql, .sql_count = 29,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_ANY,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Adds columns for what RoomKit loses (an identity's phone and external ids, a participant's candidates) and indexes that keep routing, pages of rooms and deletions from growing with the tables. Adds only what is missing, and locks the tables' writers out while it does: on large tables choose the hour."},
+    {.name = "room.unlink_address",
+     .args = room_unlink_address_args, .arg_count = 4,
+     .columns = room_unlink_address_columns, .column_count = 1,
+     .key = room_unlink_address_key, .key_count = 1,
+     .sql = room_unlink_address_sql, .sql_count = 7,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "ABSENT the organization has no such identity",
+     .doc = "Takes an address from an identity of the organization, if it has it."},
+    {.name = "room.update",
+     .args = room_update_args, .arg_count = 2,
+     .columns = room_update_columns, .column_count = 3,
+     .key = room_update_key, .key_count = 1,
+     .sql = room_update_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "ABSENT no such room",
+     .doc = "Writes a room anew, but for its time of creation and its counters, whose stored values it gives. Times are as given."},
+    {.name = "room.update_binding",
+     .args = room_update_binding_args, .arg_count = 3,
+     .key = room_update_binding_key, .key_count = 1,
+     .sql = room_update_binding_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes a binding anew, but for its time of attachment. No error when it is not there."},
+    {.name = "room.update_event",
+     .args = room_update_event_args, .arg_count = 2,
+     .key = room_update_event_key, .key_count = 1,
+     .sql = room_update_event_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes an event's content, status, visibility, metadata, idempotency key, blocked_by and source (but for its direction) anew; all else stays as it was stored. No error when there is no such event."},
+    {.name = "room.update_if",
+     .args = room_update_if_args, .arg_count = 5,
+     .columns = room_update_if_columns, .column_count = 3,
+     .key = room_update_if_key, .key_count = 1,
+     .sql = room_update_if_sql, .sql_count = 3,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_CONFLICT,
+     .resend = RESEND_NO,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "CONFLICT the room has moved on, or is not there",
+     .doc = "As room.update, if the stored room still has this status, `paused_at` and `timers.last_activity_at`."},
+    {.name = "room.update_participant",
+     .args = room_update_participant_args, .arg_count = 3,
+     .key = room_update_participant_key, .key_count = 1,
+     .sql = room_update_participant_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes a participant anew, but for the time of joining. No error when it is not there."},
+    {.name = "room.update_participant_narrow",
+     .args = room_update_participant_narrow_args, .arg_count = 3,
+     .key = room_update_participant_narrow_key, .key_count = 1,
+     .sql = room_update_participant_narrow_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "As room.update_participant on tables that room.setup_extras has not extended: the candidates are not stored."},
+    {.name = "room.update_task",
+     .args = room_update_task_args, .arg_count = 2,
+     .key = room_update_task_key, .key_count = 1,
+     .sql = room_update_task_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes a task's title, description, assignment, status and metadata anew. No error when it is not there."},
+    {.name = "room.update_verification_request",
+     .args = room_update_verification_request_args, .arg_count = 2,
+     .key = room_update_verification_request_key, .key_count = 1,
+     .sql = room_update_verification_request_sql, .sql_count = 3,
+     .gives = GIVES_NONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .writes = true,
+     .fails = "",
+     .doc = "Writes a request anew. No error when it is not there."},
+    {.name = "room.write_change_target",
+     .args = room_write_change_target_args, .arg_count = 2,
+     .columns = room_write_change_target_columns, .column_count = 1,
+     .key = room_write_change_target_key, .key_count = 1,
+     .sql = room_write_change_target_sql, .sql_count = 5,
+     .gives = GIVES_ONE,
+     .same_key = SAME_KEY_SERIAL,
+     .resend = RESEND_YES,
+     .resend_arg = -1,
+     .bare = true,
+     .writes = true,
+     .fails = "ABSENT the event is not in the room",
+     .doc = "Writes an event of the room anew as room.update_event does; if its metadata says `\"deleted\": true`, its edits are marked the same."},
     {.name = "run.delete",
      .args = run_delete_args, .arg_count = 1,
      .columns = run_delete_columns, .column_count = 1,
@@ -5069,10 +8826,11 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .doc = "Makes the table and its indexes when the table is not there. A table that exists is left as it is, so a role with data rights only may call this. Racing processes wait for each other."},
 };
 
-enum { KEEP_STATEMENT_COUNT = 54 };
+enum { KEEP_STATEMENT_COUNT = 129 };
 
-/* The slots for table names, each by its default. */
-static const char *const KEEP_TABLES[] = {"acp_events", "acp_runs", "acp_sessions", "agent_checkpoints", "agent_states"};
+/* The slots for table names, and what their tables are called when an option does not say. */
+static const char *const KEEP_TABLES[] = {"acp_events", "acp_runs", "acp_sessions", "agent_checkpoints", "agent_states", "room_bindings", "room_event_sequences", "room_events", "room_identities", "room_identity_addresses", "room_observations", "room_participants", "room_private_state", "room_read_markers", "room_schema_version", "room_tasks", "room_verification_requests", "room_verifications", "room_voice_deliveries", "rooms"};
+static const char *const KEEP_TABLE_NAMES[] = {"acp_events", "acp_runs", "acp_sessions", "agent_checkpoints", "agent_states", "bindings", "event_sequences", "events", "identities", "identity_addresses", "observations", "participants", "private_state", "read_markers", "schema_version", "tasks", "verification_requests", "verifications", "voice_deliveries", "rooms"};
 
 static const char KEEP_CATALOG_JSON[] = {
     '[','{','"','o','p','"',':','"','a','c','p','.','c','l','e','a','r','"',',','"',
@@ -6122,58 +9880,675 @@ static const char KEEP_CATALOG_JSON[] = {
     '5','3','6',')',';',' ','w','i','t','h','o','u','t',' ','o','n','e',' ','t','h',
     'e',' ','m','e','m','o','r','y',' ','i','s',' ','f','o','u','n','d',' ','b','y',
     ' ','i','t','s',' ','w','o','r','d','s',' ','o','n','l','y','.','"','}',',','{',
-    '"','o','p','"',':','"','r','u','n','.','d','e','l','e','t','e','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
+    '"','o','p','"',':','"','r','o','o','m','.','a','d','d','_','b','i','n','d','i',
+    'n','g','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
+    '"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','c','h','a','n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','b','i','n','d','i','n','g','"',',','"','t','y','p','e','"',':',
+    '"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v',
+    'e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a',
+    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a',
+    't','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':',
+    't','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n',
+    'g','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','B','i','n','d',
+    's',' ','a',' ','c','h','a','n','n','e','l',' ','t','o',' ','a',' ','r','o','o',
+    'm',',',' ','o','r',' ','w','r','i','t','e','s',' ','t','h','e',' ','b','i','n',
+    'd','i','n','g',' ','a','n','e','w',';',' ','t','h','e',' ','t','i','m','e',' ',
+    'o','f',' ','i','t','s',' ','f','i','r','s','t',' ','a','t','t','a','c','h','m',
+    'e','n','t',' ','s','t','a','y','s','.','"','}',',','{','"','o','p','"',':','"',
+    'r','o','o','m','.','a','d','d','_','e','v','e','n','t','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','e','v','e','n','t','"',',',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a',
+    'r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    '"','i','n','d','e','x','"',']',',','"','b','a','t','c','h','"',':','t','r','u',
+    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
+    '"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n',
+    'd','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','e','v','e','n','t','_','s','e','q','u','e','n','c','e','s','"',
+    ',','"','r','o','o','m','_','e','v','e','n','t','s','"',',','"','r','o','o','m',
+    's','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
+    'i','l','s','"',':','[','{','"','s','t','a','t','u','s','"',':','"','C','O','N',
+    'F','L','I','C','T','"',',','"','w','h','e','n','"',':','"','t','h','e',' ','i',
+    'd','e','m','p','o','t','e','n','c','y',' ','k','e','y',' ','i','s',' ','t','a',
+    'k','e','n',' ','b','y',' ','a','n','o','t','h','e','r',' ','e','v','e','n','t',
+    ' ','o','f',' ','i','t','s',' ','s','o','u','r','c','e',' ','c','h','a','n','n',
+    'e','l','"','}',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ',
+    'a','n',' ','e','v','e','n','t',' ','a','t',' ','t','h','e',' ','i','n','d','e',
+    'x',' ','i','t',' ','h','a','s',';',' ','l','a','t','e','r',' ','a','u','t','o',
+    'm','a','t','i','c',' ','i','n','d','e','x','e','s',' ','a','r','e',' ','g','r',
+    'e','a','t','e','r','.',' ','C','o','u','n','t','e','r','s',' ','o','f',' ','t',
+    'h','e',' ','r','o','o','m',' ','s','t','a','y','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','a','d','d','_','e','v','e','n','t','_','a','u',
+    't','o','_','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','e','v','e','n','t','"',',','"','t','y','p','e','"',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i',
+    'v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r',
+    'u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','n','d','e','x',
+    '"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i',
+    't','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o',
+    'o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o',
+    '"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v',
+    'e','n','t','_','s','e','q','u','e','n','c','e','s','"',',','"','r','o','o','m',
+    '_','e','v','e','n','t','s','"',',','"','r','o','o','m','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    '{','"','s','t','a','t','u','s','"',':','"','C','O','N','F','L','I','C','T','"',
+    ',','"','w','h','e','n','"',':','"','t','h','e',' ','i','d','e','m','p','o','t',
+    'e','n','c','y',' ','k','e','y',' ','i','s',' ','t','a','k','e','n',' ','b','y',
+    ' ','a','n','o','t','h','e','r',' ','e','v','e','n','t',' ','o','f',' ','i','t',
+    's',' ','s','o','u','r','c','e',' ','c','h','a','n','n','e','l','"','}',']',',',
+    '"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a','n',' ','e','v','e',
+    'n','t',' ','a','t',' ','t','h','e',' ','r','o','o','m','\'','s',' ','n','e','x',
+    't',' ','i','n','d','e','x',' ','a','n','d',' ','g','i','v','e','s',' ','t','h',
+    'a','t','.',' ','I','n','d','e','x','e','s',' ','o','f',' ','a',' ','r','o','o',
+    'm',' ','b','e','g','i','n',' ','a','t',' ','0',',',' ','h','a','v','e',' ','n',
+    'o',' ','g','a','p',' ','a','n','d',' ','n','e','v','e','r',' ','c','o','m','e',
+    ' ','a','g','a','i','n',',',' ','a','l','s','o',' ','n','o','t',' ','a','f','t',
+    'e','r',' ','d','e','l','e','t','i','o','n','s',';',' ','e','v','e','n','t','s',
+    ' ','o','f',' ','o','n','e',' ','r','o','o','m',' ','t','h','a','t',' ','w','a',
+    'i','t',' ','t','o','g','e','t','h','e','r',' ','g','e','t',' ','t','h','e','i',
+    'r','s',' ','i','n',' ','t','h','e',' ','o','r','d','e','r',' ','o','f',' ','t',
+    'h','e','i','r',' ','s','u','b','m','i','s','s','i','o','n','.',' ','C','o','u',
+    'n','t','e','r','s',' ','o','f',' ','t','h','e',' ','r','o','o','m',' ','s','t',
+    'a','y','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','a','d',
+    'd','_','o','b','s','e','r','v','a','t','i','o','n','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','o','b','s','e','r','v','a','t',
+    'i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
+    'b','s','e','r','v','a','t','i','o','n','"',',','"','t','y','p','e','"',':','"',
+    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l',
+    's','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t',
+    'c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t',
+    'r','u','e',',','"','k','e','y','"',':','[','"','o','b','s','e','r','v','a','t',
+    'i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n',
+    'o','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','o',
+    'b','s','e','r','v','a','t','i','o','n','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','n','e','w',' ','o','b',
+    's','e','r','v','a','t','i','o','n',' ','o','f',' ','a',' ','r','o','o','m','.',
+    '"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','a','d','d','_','p',
+    'a','r','t','i','c','i','p','a','n','t','"',',','"','a','r','g','s','"',':','[',
+    '{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','p','a','r','t','i','c','i','p','a','n','t',
+    '_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','p','a','r','t',
+    'i','c','i','p','a','n','t','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',
+    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',
+    ',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[','"','r','o','o','m','_','p','a','r','t','i','c','i','p','a','n',
+    't','s','"',']',',','"','n','e','e','d','s','"',':','"','r','o','o','m','.','s',
+    'e','t','u','p','_','e','x','t','r','a','s','"',',','"','f','a','i','l','s','"',
+    ':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ',
+    'p','a','r','t','i','c','i','p','a','n','t',' ','o','f',' ','a',' ','r','o','o',
+    'm',',',' ','o','r',' ','w','r','i','t','e','s',' ','i','t',' ','a','n','e','w',
+    ';',' ','t','h','e',' ','t','i','m','e',' ','o','f',' ','j','o','i','n','i','n',
+    'g',' ','s','t','a','y','s','.','"','}',',','{','"','o','p','"',':','"','r','o',
+    'o','m','.','a','d','d','_','p','a','r','t','i','c','i','p','a','n','t','_','n',
+    'a','r','r','o','w','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','p','a','r','t','i','c','i','p','a','n','t','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','p','a','r','t','i','c','i','p','a',
+    'n','t','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e',
+    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s',
+    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
+    '"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n',
+    'd','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"',
+    'r','o','o','m','_','p','a','r','t','i','c','i','p','a','n','t','s','"',']',',',
+    '"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',
+    ':','[',']',',','"','d','o','c','"',':','"','A','s',' ','r','o','o','m','.','a',
+    'd','d','_','p','a','r','t','i','c','i','p','a','n','t',' ','o','n',' ','t','a',
+    'b','l','e','s',' ','t','h','a','t',' ','r','o','o','m','.','s','e','t','u','p',
+    '_','e','x','t','r','a','s',' ','h','a','s',' ','n','o','t',' ','e','x','t','e',
+    'n','d','e','d',':',' ','t','h','e',' ','c','a','n','d','i','d','a','t','e','s',
+    ' ','a','r','e',' ','n','o','t',' ','s','t','o','r','e','d','.','"','}',',','{',
+    '"','o','p','"',':','"','r','o','o','m','.','a','d','d','_','t','a','s','k','"',
+    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','t','a',
+    's','k','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t','a',
+    's','k','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e',
+    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s',
+    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
+    '"',':','[','"','t','a','s','k','_','i','d','"',']',',','"','r','e','s','e','n',
+    'd','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','t','a','s','k','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','S','t','o','r','e','s',' ','a',' ','n','e','w',' ','t','a','s','k',
+    ' ','o','f',' ','a',' ','r','o','o','m','.','"','}',',','{','"','o','p','"',':',
+    '"','r','o','o','m','.','a','d','v','a','n','c','e','_','d','e','l','i','v','e',
+    'r','e','d','_','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','i','n','d','e','x','"',',','"','t','y','p','e',
+    '"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','f','o','r','c','e','"',',','"','t','y','p','e','"',':','"',
+    'b','o','o','l','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',
+    ',','"','c','o','l','u','m','n','s','"',':','[','"','m','o','v','e','d','"',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','M','o','v','e','s',' ','t','h','e',' ',
+    'd','e','l','i','v','e','r','e','d',' ','i','n','d','e','x',' ','t','o',' ','`',
+    'i','n','d','e','x','`',' ','f','r','o','m',' ','t','h','e',' ','o','n','e',' ',
+    'b','e','f','o','r','e',' ','i','t',',',' ','w','i','t','h',' ','`','f','o','r',
+    'c','e','`',' ','f','r','o','m',' ','a','n','y',' ','l','o','w','e','r',' ','o',
+    'n','e','.',' ','G','i','v','e','s',' ','w','h','e','t','h','e','r',' ','i','t',
+    ' ','m','o','v','e','d','.','"','}',',','{','"','o','p','"',':','"','r','o','o',
+    'm','.','b','i','n','d','i','n','g','_','e','x','i','s','t','s','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c','h','a','n','n',
+    'e','l','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o',
+    'n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','f','o','u','n','d','"',']',',','"','b','a','t',
+    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',
+    ']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n','g',
+    's','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
+    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W','h','e','t','h',
+    'e','r',' ','a',' ','c','h','a','n','n','e','l',' ','i','s',' ','b','o','u','n',
+    'd',' ','t','o',' ','a',' ','r','o','o','m','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','c','h','e','c','k','_','i','d','e','m','p','o','t',
+    'e','n','c','y','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','i','d','e','m','p','o','t','e','n','c','y','_','k','e','y','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_','i',
     'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
-    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',',
-    '"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s',
-    '"',':','[','"','d','e','l','e','t','e','d','"',']',',','"','b','a','t','c','h',
-    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',
-    ',','"','k','e','y','"',':','[','"','r','u','n','_','i','d','"',']',',','"','r',
-    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','c','p','_','e','v','e','n','t','s','"',',','"','a','c','p','_',
-    'r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
-    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e',
-    'l','e','t','e','s',' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ',
-    'e','v','e','n','t','s',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',
-    ' ','t','h','e',' ','e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e',
-    'r','e',' ','t','h','e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ',
-    'G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ',
-    'r','u','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1',
-    '.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',
-    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
-    'e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e',
-    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
+    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[','"','h','e','l','d','"',']',',','"','b','a','t','c','h','"',':','t','r',
+    'u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k',
+    'e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s',
+    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
+    '[','"','r','o','o','m','_','e','v','e','n','t','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','W','h','e','t','h','e','r',' ','a','n',' ','e','v',
+    'e','n','t',' ','o','f',' ','t','h','i','s',' ','s','o','u','r','c','e',' ','c',
+    'h','a','n','n','e','l',',',' ','o','r',' ','w','i','t','h',' ','n','u','l','l',
+    ' ','o','f',' ','a','n','y',',',' ','h','a','s',' ','t','h','i','s',' ','i','d',
+    'e','m','p','o','t','e','n','c','y',' ','k','e','y',' ','i','n',' ','t','h','e',
+    ' ','r','o','o','m','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m',
+    '.','c','l','a','i','m','_','v','o','i','c','e','_','d','e','l','i','v','e','r',
+    'y','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"',
+    'r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
     '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
     's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    's','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    'k','e','y','_','h','a','s','h','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','r','e','c','o','r','d','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','r','o','o','m','_','i','d','"',',',
+    '"','c','h','a','n','n','e','l','_','i','d','"',',','"','s','e','s','s','i','o',
+    'n','_','i','d','"',',','"','i','d','e','m','p','o','t','e','n','c','y','_','k',
+    'e','y','"',',','"','c','o','n','t','e','n','t','_','h','a','s','h','"',',','"',
+    'a','t','t','e','m','p','t','_','i','d','"',',','"','c','r','e','a','t','e','d',
+    '_','a','t','"',',','"','o','u','t','c','o','m','e','"',']',',','"','b','a','t',
+    'c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t',
+    'r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',
+    ']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','r','o','o','m','_','v','o','i','c','e','_','d','e',
+    'l','i','v','e','r','i','e','s','"',',','"','r','o','o','m','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[','{','"','s','t','a','t','u','s','"',':','"','A','B','S','E','N','T','"',',',
+    '"','w','h','e','n','"',':','"','n','o',' ','s','u','c','h',' ','r','o','o','m',
+    '"','}',']',',','"','d','o','c','"',':','"','R','e','s','e','r','v','e','s',' ',
+    'a',' ','d','e','l','i','v','e','r','y',' ','a','n','d',' ','g','i','v','e','s',
+    ' ','t','h','e',' ','r','e','c','o','r','d',' ','t','h','a','t',' ','s','t','a',
+    'n','d','s',':',' ','t','h','e',' ','n','e','w',' ','o','n','e',',',' ','i','f',
+    ' ','t','h','e','r','e',' ','w','a','s',' ','n','o','n','e',' ','o','r',' ','t',
+    'h','e',' ','o','n','e',' ','b','e','f','o','r','e',' ','f','a','i','l','e','d',
+    ' ','i','n',' ','a',' ','w','a','y',' ','t','h','a','t',' ','m','a','y',' ','b',
+    'e',' ','t','r','i','e','d',' ','a','g','a','i','n',' ','w','i','t','h',' ','t',
+    'h','e',' ','s','a','m','e',' ','c','o','n','t','e','n','t',';',' ','e','l','s',
+    'e',' ','t','h','e',' ','o','n','e',' ','b','e','f','o','r','e','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','c','o','m','m','i','t','_','c',
+    'h','a','n','g','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','e','v','e','n','t','"',',','"','t','y','p','e','"',':','"','j',
+    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','t','a','r','g','e','t','"',',','"','t','y','p','e','"',':','"','j','s',
+    'o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','a','c','t','i','v','i','t','y','"',',','"','t','y','p','e','"',':','"','b',
+    'o','o','l','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s',
+    '"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',
+    ',','"','c','o','l','u','m','n','s','"',':','[','"','i','n','d','e','x','"',',',
+    '"','a','g','a','i','n','"',']',',','"','b','a','t','c','h','"',':','f','a','l',
+    's','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e',
+    'y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e',
+    'n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"',
+    'r','o','o','m','_','e','v','e','n','t','_','s','e','q','u','e','n','c','e','s',
+    '"',',','"','r','o','o','m','_','e','v','e','n','t','s','"',',','"','r','o','o',
+    'm','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[','{','"','s','t','a','t','u','s','"',':','"','A','B',
+    'S','E','N','T','"',',','"','w','h','e','n','"',':','"','t','h','e',' ','t','a',
+    'r','g','e','t',' ','i','s',' ','n','o','t',' ','i','n',' ','t','h','e',' ','r',
+    'o','o','m','"','}',']',',','"','d','o','c','"',':','"','C','o','m','m','i','t',
+    's',' ','a','n',' ','e','v','e','n','t',' ','t','h','a','t',' ','c','h','a','n',
+    'g','e','s',' ','a','n','o','t','h','e','r',' ','o','n','e',' ','(','s','e','e',
+    ' ','r','o','o','m','.','c','o','m','m','i','t','_','e','v','e','n','t',')',' ',
+    'a','n','d',' ','w','r','i','t','e','s',' ','t','h','a','t',' ','t','a','r','g',
+    'e','t',' ','a','n','e','w',' ','(','r','o','o','m','.','u','p','d','a','t','e',
+    '_','e','v','e','n','t',')',',',' ','o','r',' ','n','e','i','t','h','e','r',';',
+    ' ','w','h','e','n',' ','t','h','e',' ','e','v','e','n','t',' ','d','e','l','e',
+    't','e','s',' ','i','t','s',' ','t','a','r','g','e','t',',',' ','t','h','e',' ',
+    't','a','r','g','e','t','\'','s',' ','e','d','i','t','s',' ','a','r','e',' ','m',
+    'a','r','k','e','d',' ','d','e','l','e','t','e','d','.',' ','A','n',' ','i','n',
+    'd','e','x',' ','o','f',' ','n','u','l','l',' ','a','n','d',' ','`','a','g','a',
+    'i','n','`',':',' ','a','n',' ','e','v','e','n','t',' ','c','a','m','e',' ','i',
+    'n','t','o',' ','t','h','e',' ','r','o','o','m',' ','b','e','t','w','e','e','n',
+    ' ','t','h','i','s',' ','s','t','a','t','e','m','e','n','t','\'','s',' ','b','e',
+    'g','i','n','n','i','n','g',' ','a','n','d',' ','i','t','s',' ','l','o','c','k',
+    ';',' ','n','o','t','h','i','n','g',' ','w','a','s',' ','w','r','i','t','t','e',
+    'n',',',' ','s','e','n','d',' ','i','t',' ','a','g','a','i','n','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','c','o','m','m','i','t','_','e',
+    'v','e','n','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','e','v','e','n','t','"',',','"','t','y','p','e','"',':','"','j','s',
+    'o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','a','c','t','i','v','i','t','y','"',',','"','t','y','p','e','"',':','"','b',
+    'o','o','l','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s',
+    '"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','i','n','d','e','x','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_',
+    'i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e','n','t',
+    '_','s','e','q','u','e','n','c','e','s','"',',','"','r','o','o','m','_','e','v',
+    'e','n','t','s','"',',','"','r','o','o','m','s','"',']',',','"','n','e','e','d',
+    's','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[','{','"','s',
+    't','a','t','u','s','"',':','"','C','O','N','F','L','I','C','T','"',',','"','w',
+    'h','e','n','"',':','"','t','h','e',' ','i','d','e','m','p','o','t','e','n','c',
+    'y',' ','k','e','y',' ','i','s',' ','t','a','k','e','n',' ','b','y',' ','a','n',
+    'o','t','h','e','r',' ','e','v','e','n','t',' ','o','f',' ','i','t','s',' ','s',
+    'o','u','r','c','e',' ','c','h','a','n','n','e','l','"','}',']',',','"','d','o',
+    'c','"',':','"','S','t','o','r','e','s',' ','a','n',' ','e','v','e','n','t',' ',
+    'a','t',' ','t','h','e',' ','r','o','o','m','\'','s',' ','n','e','x','t',' ','i',
+    'n','d','e','x',' ','a','n','d',' ','c','o','u','n','t','s',' ','i','t',':',' ',
+    '`','e','v','e','n','t','_','c','o','u','n','t','`',' ','i','s',' ','o','n','e',
+    ' ','m','o','r','e',',',' ','`','l','a','t','e','s','t','_','i','n','d','e','x',
+    '`',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a','t',' ','i','t',' ',
+    'g','i','v','e','s','.',' ','W','i','t','h',' ','`','a','c','t','i','v','i','t',
+    'y','`',' ','t','h','e',' ','r','o','o','m','\'','s',' ','`','t','i','m','e','r',
+    's','.','l','a','s','t','_','a','c','t','i','v','i','t','y','_','a','t','`',' ',
+    'i','s',' ','n','o','w',',',' ','a','n','d',' ','a',' ','p','a','u','s','e','d',
+    ' ','r','o','o','m',' ','i','s',' ','a','c','t','i','v','e',' ','a','g','a','i',
+    'n','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','c','o','m',
+    'p','l','e','t','e','_','v','o','i','c','e','_','d','e','l','i','v','e','r','y',
+    '"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r',
+    'o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','k',
+    'e','y','_','h','a','s','h','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'a','t','t','e','m','p','t','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','o','u','t','c','o','m','e','"',',','"','t','y','p','e','"',':','"',
+    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',
+    ',','"','c','o','l','u','m','n','s','"',':','[','"','c','o','m','p','l','e','t',
+    'e','d','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o',
+    'm','_','v','o','i','c','e','_','d','e','l','i','v','e','r','i','e','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','R','e','c','o','r','d','s',' ',
+    'h','o','w',' ','a','n',' ','a','t','t','e','m','p','t',' ','e','n','d','e','d',
+    ',',' ','i','f',' ','i','t',' ','i','s',' ','s','t','i','l','l',' ','t','h','e',
+    ' ','o','n','e',' ','t','h','a','t',' ','s','t','a','n','d','s','.',' ','T','r',
+    'u','e',' ','a','l','s','o',' ','w','h','e','n',' ','i','t',' ','w','a','s',' ',
+    'r','e','c','o','r','d','e','d',' ','s','o',' ','b','e','f','o','r','e','.','"',
+    '}',',','{','"','o','p','"',':','"','r','o','o','m','.','c','o','u','n','t','_',
+    'd','u','p','l','i','c','a','t','e','_','i','n','d','i','c','e','s','"',',','"',
+    'a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','o','n',
+    'e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','d','u','p','l','i','c','a','t','e','_','r','o',
+    'w','s','"',',','"','a','f','f','e','c','t','e','d','_','r','o','o','m','s','"',
+    ']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i',
+    't','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','r','o','o','m','_','e','v','e','n','t','s','"',']',',',
+    '"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',
+    ':','[',']',',','"','d','o','c','"',':','"','H','o','w',' ','m','a','n','y',' ',
+    'e','v','e','n','t','s',' ','t','o','o',' ','m','a','n','y',' ','s','h','a','r',
+    'e',' ','a','n',' ','i','n','d','e','x',' ','o','f',' ','t','h','e','i','r',' ',
+    'r','o','o','m',',',' ','a','n','d',' ','i','n',' ','h','o','w',' ','m','a','n',
+    'y',' ','r','o','o','m','s','.',' ','R','e','a','d','s',' ','a','l','l',' ','e',
+    'v','e','n','t','s','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m',
+    '.','c','o','u','n','t','_','e','v','e','n','t','s','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','f','i','l','t','e','r','"',',',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r',
+    'e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'c','o','u','n','t','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',
+    ',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y',
+    '"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n',
+    'd','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"',
+    'r','o','o','m','_','e','v','e','n','t','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','H','o','w',' ','m','a','n','y',' ','e','v','e','n','t','s',
+    ' ','a',' ','r','o','o','m',' ','h','a','s',':',' ','a','l','l',' ','o','f',' ',
+    't','h','e','m',',',' ','o','r',' ','t','h','o','s','e',' ','t','h','a','t',' ',
+    'r','o','o','m','.','f','i','n','d','_','e','v','e','n','t','s',' ','g','i','v',
+    'e','s',' ','i','n',' ','a','l','l',' ','p','a','g','e','s','.',' ','R','e','a',
+    'd','s',' ','e','v','e','r','y',' ','o','n','e',' ','o','f',' ','t','h','e','m',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','c','r','e','a',
+    't','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
+    '"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','r','o','o','m','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o',
+    'n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','b',
+    'a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':',
+    't','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','r','o','o','m','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[','{','"',
+    's','t','a','t','u','s','"',':','"','C','O','N','F','L','I','C','T','"',',','"',
+    'w','h','e','n','"',':','"','a',' ','r','o','o','m',' ','o','f',' ','t','h','a',
+    't',' ','i','d',' ','e','x','i','s','t','s','"','}',']',',','"','d','o','c','"',
+    ':','"','S','t','o','r','e','s',' ','a',' ','n','e','w',' ','r','o','o','m','.',
+    ' ','I','t','s',' ','`','d','e','l','i','v','e','r','e','d','_','i','n','d','e',
+    'x','`',' ','b','e','g','i','n','s',' ','a','t',' ','-','1','.','"','}',',','{',
+    '"','o','p','"',':','"','r','o','o','m','.','c','r','e','a','t','e','_','i','d',
+    'e','n','t','i','t','y','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','i','d','e','n','t','i','t','y','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','i','d','e','n','t','i','t','y','"',',','"',
+    't','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r',
+    'e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'l','i','n','k','e','d','"',']',',','"','b','a','t','c','h','"',':','f','a','l',
+    's','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e',
+    'y','"',':','[','"','i','d','e','n','t','i','t','y','_','i','d','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','r','o','o','m','_','i','d','e','n','t','i','t','i','e','s','"',
+    ',','"','r','o','o','m','_','i','d','e','n','t','i','t','y','_','a','d','d','r',
+    'e','s','s','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',
+    ',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','S',
+    't','o','r','e','s',' ','a',' ','n','e','w',' ','i','d','e','n','t','i','t','y',
+    ' ','w','i','t','h',' ','i','t','s',' ','a','d','d','r','e','s','s','e','s','.',
+    ' ','G','i','v','e','s',' ','n','u','l','l',',',' ','o','r',' ','t','h','e',' ',
+    'c','h','a','n','n','e','l',' ','t','y','p','e',' ','o','f',' ','a','n',' ','a',
+    'd','d','r','e','s','s',' ','t','h','a','t',' ','a','n','o','t','h','e','r',' ',
+    'i','d','e','n','t','i','t','y',' ','o','f',' ','i','t','s',' ','o','r','g','a',
+    'n','i','z','a','t','i','o','n',' ','h','a','s',':',' ','t','h','e','n',' ','n',
+    'o','t','h','i','n','g',' ','w','a','s',' ','s','t','o','r','e','d','.','"','}',
+    ',','{','"','o','p','"',':','"','r','o','o','m','.','c','r','e','a','t','e','_',
+    'v','e','r','i','f','i','c','a','t','i','o','n','_','r','e','q','u','e','s','t',
+    '"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r',
+    'e','q','u','e','s','t','_','i','d','"',',','"','t','y','p','e','"',':','"','t',
+    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',':','"','j',
+    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s',
+    '"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s',
+    'e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r',
+    'u','e',',','"','k','e','y','"',':','[','"','r','e','q','u','e','s','t','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','_','v','e','r','i','f','i',
+    'c','a','t','i','o','n','_','r','e','q','u','e','s','t','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','n','e',
+    'w',' ','r','e','q','u','e','s','t',' ','f','o','r',' ','v','e','r','i','f','i',
+    'c','a','t','i','o','n','.','"','}',',','{','"','o','p','"',':','"','r','o','o',
+    'm','.','d','e','d','u','p','e','_','e','v','e','n','t','_','i','n','d','i','c',
+    'e','s','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s',
+    '"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s',
+    'e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r',
+    'u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o',
+    'o','m','_','e','v','e','n','t','_','s','e','q','u','e','n','c','e','s','"',',',
+    '"','r','o','o','m','_','e','v','e','n','t','s','"',',','"','r','o','o','m','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','N','u','m','b','e','r',
+    's',' ','t','h','e',' ','e','v','e','n','t','s',' ','a','n','e','w',' ','i','n',
+    ' ','e','v','e','r','y',' ','r','o','o','m',' ','w','h','e','r','e',' ','t','w',
+    'o',' ','h','a','v','e',' ','o','n','e',' ','i','n','d','e','x',':',' ','f','r',
+    'o','m',' ','0',' ','w','i','t','h','o','u','t',' ','a',' ','g','a','p',',',' ',
+    'i','n',' ','t','h','e',' ','o','r','d','e','r',' ','o','f',' ','i','n','d','e',
+    'x',',',' ','t','i','m','e',' ','a','n','d',' ','i','d',',',' ','w','i','t','h',
+    ' ','t','h','e',' ','r','o','o','m','s','\'',' ','c','o','u','n','t','e','r','s',
+    ' ','a','f','t','e','r',' ','t','h','e','m','.',' ','T','h','e','n',' ','n','o',
+    ' ','t','w','o',' ','e','v','e','n','t','s',' ','o','f',' ','a',' ','r','o','o',
+    'm',' ','c','a','n',' ','h','a','v','e',' ','o','n','e',' ','i','n','d','e','x',
+    '.',' ','R','e','a','d',' ','m','a','r','k','s',' ','m','a','y',' ','b','e',' ',
+    'o','f','f',' ','a','f','t','e','r',' ','i','t','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','d','e','l','e','t','e','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
+    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[','"','d','e','l','e','t','e','d','"',']',',','"','b','a','t','c','h','"',
+    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',
+    ',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','D','e','l','e','t','e','s',' ','a',' ','r','o','o','m',' ','w','i',
+    't','h',' ','a','l','l',' ','t','h','a','t',' ','i','s',' ','i','n',' ','i','t',
+    ';',' ','i','d','e','n','t','i','t','i','e','s',' ','a','n','d',' ','v','e','r',
+    'i','f','i','c','a','t','i','o','n','s',' ','s','t','a','y','.',' ','G','i','v',
+    'e','s',' ','w','h','e','t','h','e','r',' ','t','h','e','r','e',' ','w','a','s',
+    ' ','o','n','e','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.',
+    'd','e','l','e','t','e','_','e','v','e','n','t','"',',','"','a','r','g','s','"',
+    ':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','e','v','e','n','t','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','c','a','s','c','a','d','e','_',
+    'r','e','p','l','i','e','s','"',',','"','t','y','p','e','"',':','"','b','o','o',
+    'l','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','m','a','n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','r','o','o',
+    'm','_','i','d','"',',','"','t','y','p','e','"',',','"','s','o','u','r','c','e',
+    '"',',','"','c','o','n','t','e','n','t','"',',','"','s','t','a','t','u','s','"',
+    ',','"','b','l','o','c','k','e','d','_','b','y','"',',','"','v','i','s','i','b',
+    'i','l','i','t','y','"',',','"','a','d','d','r','e','s','s','e','d','_','t','o',
+    '"',',','"','r','e','s','p','o','n','s','e','_','v','i','s','i','b','i','l','i',
+    't','y','"',',','"','i','n','d','e','x','"',',','"','c','h','a','i','n','_','d',
+    'e','p','t','h','"',',','"','p','a','r','e','n','t','_','e','v','e','n','t','_',
+    'i','d','"',',','"','r','e','s','p','o','n','d','s','_','t','o','"',',','"','c',
+    'o','r','r','e','l','a','t','i','o','n','_','i','d','"',',','"','i','d','e','m',
+    'p','o','t','e','n','c','y','_','k','e','y','"',',','"','c','r','e','a','t','e',
+    'd','_','a','t','"',',','"','m','e','t','a','d','a','t','a','"',',','"','c','h',
+    'a','n','n','e','l','_','d','a','t','a','"',',','"','d','e','l','i','v','e','r',
+    'y','_','r','e','s','u','l','t','s','"',']',',','"','b','a','t','c','h','"',':',
+    'f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',',
+    '"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','r','o','o','m','_','e','v','e','n','t','s','"',']',',','"','n','e',
+    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ','a','n',' ','e',
+    'v','e','n','t',',',' ','w','i','t','h',' ','`','c','a','s','c','a','d','e','_',
+    'r','e','p','l','i','e','s','`',' ','i','t','s',' ','r','e','p','l','i','e','s',
+    ' ','t','o','o',',',' ','a','n','d',' ','t','h','e',' ','e','d','i','t','s',' ',
+    'a','n','d',' ','d','e','l','e','t','e','s',' ','o','f',' ','w','h','a','t',' ',
+    'i','t',' ','d','e','l','e','t','e','s','.',' ','G','i','v','e','s',' ','t','h',
+    'e','m',':',' ','t','h','e',' ','e','v','e','n','t',',',' ','i','t','s',' ','r',
+    'e','p','l','i','e','s',',',' ','t','h','e','n',' ','t','h','e',' ','c','h','a',
+    'n','g','e','s',',',' ','e','a','c','h',' ','k','i','n','d',' ','b','y',' ','i',
+    'n','d','e','x',';',' ','a','n',' ','e','m','p','t','y',' ','l','i','s','t',' ',
+    'w','h','e','n',' ','t','h','e',' ','r','o','o','m',' ','h','a','s',' ','n','o',
+    ' ','s','u','c','h',' ','e','v','e','n','t','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','d','r','o','p','_','l','e','g','a','c','y','_','p',
+    'a','r','e','n','t','_','i','n','d','e','x','"',',','"','a','r','g','s','"',':',
+    '[',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
+    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w',
+    'r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','r','o','o','m','_','e','v','e','n','t','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','D','r','o','p','s',' ','t','h',
+    'e',' ','i','n','d','e','x',' ','o','f',' ','r','e','p','l','i','e','s',' ','t',
+    'h','a','t',' ','R','o','o','m','K','i','t',' ','m','a','d','e',' ','b','e','f',
+    'o','r','e',' ','0','.','3','0',',',' ','w','h','i','c','h',' ','a','n','o','t',
+    'h','e','r',' ','o','n','e',' ','r','e','p','l','a','c','e','s',',',' ','i','f',
+    ' ','i','t',' ','i','s',' ','t','h','e','r','e','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','e','x','i','s','t','s','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
+    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[','"','f','o','u','n','d','"',']',',','"','b','a','t','c','h','"',':','t',
+    'r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"',
+    'k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e',
+    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n',
+    'u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',
+    ':','"','W','h','e','t','h','e','r',' ','t','h','e','r','e',' ','i','s',' ','a',
+    ' ','r','o','o','m',' ','o','f',' ','t','h','a','t',' ','i','d','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','f','i','n','d','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','o','r','g','a','n',
+    'i','z','a','t','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"',
     't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
     'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
     'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
-    ':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t',
-    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
-    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','f',
-    'f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"',
-    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
-    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
-    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
-    'n','s','"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',
-    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
-    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
-    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
-    '"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d',
-    's','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"',
-    'd','o','c','"',':','"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b',
-    'u','t',' ','o','n','l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ',
-    'a','n',' ','a','g','e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i',
-    'o','n',',',' ','o','r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',
-    ' ','w','h','e','n',' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v',
-    'e','n','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','l','i','s',
-    't','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"',
+    ':','"','s','t','a','t','u','s','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'm','e','t','a','d','a','t','a','"',',','"','t','y','p','e','"',':','"','j','s',
+    'o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
     'l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
     '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
     'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
@@ -6181,307 +10556,1814 @@ static const char KEEP_CATALOG_JSON[] = {
     'e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
     'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
     't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"',
-    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
-    '"',':','[','"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"',
-    'b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s',
-    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s',
-    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
-    'o','c','"',':','"','A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r',
-    'u','n','s',',',' ','n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r',
-    'u','n','s',' ','w','i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b',
-    'e','f','o','r','e',' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',
-    ' ','m','a','n','y',' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a',
-    'l','l',' ','p','a','g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n',
-    'e',' ','s','n','a','p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',
-    ' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b',
-    'l','e',';',' ','t','h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c',
-    'k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a',
-    't',' ','a','c','p','.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',
-    ',','{','"','o','p','"',':','"','r','u','n','.','l','o','a','d','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_','i',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',',',
+    '"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n',
+    's','"',':','[','"','i','d','"',',','"','o','r','g','a','n','i','z','a','t','i',
+    'o','n','_','i','d','"',',','"','s','t','a','t','u','s','"',',','"','c','r','e',
+    'a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t',
+    '"',',','"','p','a','u','s','e','d','_','a','t','"',',','"','c','l','o','s','e',
+    'd','_','a','t','"',',','"','t','i','m','e','r','s','"',',','"','a','g','e','n',
+    't','_','r','e','s','p','o','n','s','e','_','p','o','l','i','c','y','"',',','"',
+    'm','e','t','a','d','a','t','a','"',',','"','e','v','e','n','t','_','c','o','u',
+    'n','t','"',',','"','l','a','t','e','s','t','_','i','n','d','e','x','"',',','"',
+    'd','e','l','i','v','e','r','e','d','_','i','n','d','e','x','"',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s',
+    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
+    '[','"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
+    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
+    '"','A',' ','p','a','g','e',' ','o','f',' ','t','h','e',' ','r','o','o','m','s',
+    ' ','o','f',' ','a','n',' ','o','r','g','a','n','i','z','a','t','i','o','n',',',
+    ' ','o','f',' ','a',' ','s','t','a','t','u','s',',',' ','w','i','t','h',' ','t',
+    'h','i','s',' ','m','e','t','a','d','a','t','a',' ','c','o','n','t','a','i','n',
+    'e','d',' ','i','n',' ','t','h','e','i','r','s',',',' ','o','l','d','e','s','t',
+    ' ','f','i','r','s','t',';',' ','n','u','l','l',' ','n','a','r','r','o','w','s',
+    ' ','n','o','t','h','i','n','g','.',' ','Q','u','i','c','k',' ','w','i','t','h',
+    ' ','t','h','e',' ','i','n','d','e','x','e','s',' ','t','h','a','t',' ','r','o',
+    'o','m','.','s','e','t','u','p','_','e','x','t','r','a','s',' ','m','a','k','e',
+    's','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','f','i','n',
+    'd','_','e','v','e','n','t','s','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','f','i','l','t','e','r','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':',
+    '"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','o','f','f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
+    'f','t','e','r','_','i','n','d','e','x','"',',','"','t','y','p','e','"',':','"',
+    'i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','b','e','f','o','r','e','_','i','n','d','e','x','"',',','"','t','y','p','e',
+    '"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','n','e','w','e','s','t','_','f','i','r','s','t','"',',','"','t',
+    'y','p','e','"',':','"','b','o','o','l','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'i','d','"',',','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',
+    ',','"','s','o','u','r','c','e','"',',','"','c','o','n','t','e','n','t','"',',',
+    '"','s','t','a','t','u','s','"',',','"','b','l','o','c','k','e','d','_','b','y',
+    '"',',','"','v','i','s','i','b','i','l','i','t','y','"',',','"','a','d','d','r',
+    'e','s','s','e','d','_','t','o','"',',','"','r','e','s','p','o','n','s','e','_',
+    'v','i','s','i','b','i','l','i','t','y','"',',','"','i','n','d','e','x','"',',',
+    '"','c','h','a','i','n','_','d','e','p','t','h','"',',','"','p','a','r','e','n',
+    't','_','e','v','e','n','t','_','i','d','"',',','"','r','e','s','p','o','n','d',
+    's','_','t','o','"',',','"','c','o','r','r','e','l','a','t','i','o','n','_','i',
+    'd','"',',','"','i','d','e','m','p','o','t','e','n','c','y','_','k','e','y','"',
+    ',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','m','e','t','a','d',
+    'a','t','a','"',',','"','c','h','a','n','n','e','l','_','d','a','t','a','"',',',
+    '"','d','e','l','i','v','e','r','y','_','r','e','s','u','l','t','s','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A','s',' ',
+    'r','o','o','m','.','l','i','s','t','_','e','v','e','n','t','s',',',' ','b','u',
+    't',' ','o','n','l','y',' ','e','v','e','n','t','s',' ','t','h','a','t',' ','f',
+    'i','t',' ','a',' ','f','i','l','t','e','r',':',' ','R','o','o','m','K','i','t',
+    '\'','s',' ','E','v','e','n','t','F','i','l','t','e','r',' ','a','s',' ','J','S',
+    'O','N',',',' ','w','h','o','s','e',' ','m','i','s','s','i','n','g',' ','o','r',
+    ' ','n','u','l','l',' ','f','i','e','l','d','s',' ','n','a','r','r','o','w',' ',
+    'n','o','t','h','i','n','g','.',' ','B','l','o','c','k','e','d',' ','e','v','e',
+    'n','t','s',' ','c','o','m','e',' ','w','i','t','h',' ','`','i','n','c','l','u',
+    'd','e','_','b','l','o','c','k','e','d','`','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','f','i','n','d','_','i','d','_','b','y','_','b','i',
+    'n','d','i','n','g','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','c','h','a','n','n','e','l','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','p','a','r','t','i','c','i','p','a','n','t','_','i',
     'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
     'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
     'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e',
-    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
-    'm','n','s','"',':','[','"','r','u','n','_','i','d','"',',','"','a','g','e','n',
-    't','_','n','a','m','e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
-    ',','"','s','t','a','t','u','s','"',',','"','o','u','t','p','u','t','"',',','"',
-    'e','r','r','o','r','"',',','"','a','w','a','i','t','_','r','e','q','u','e','s',
-    't','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','f','i','n',
-    'i','s','h','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a',
-    't','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
-    'i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"',
-    'r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y',
-    'e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r',
-    'u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',
-    ' ','r','u','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
-    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
-    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
-    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','r','u','n','.','s','a',
-    'v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
-    '"','r','u','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','i','d','e','n','t','i',
+    't','y','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a',
+    't','u','s','e','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','t','r','u','e','}',',','{','"','n','a','m','e','"',':','"','o','r','g','a',
+    'n','i','z','a','t','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
+    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
+    '"',':','"','r','e','c','i','p','i','e','n','t','_','k','e','y','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r',
+    'e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'r','o','o','m','_','i','d','"',']',',','"','b','a','t','c','h','"',':','t','r',
+    'u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k',
+    'e','y','"',':','[','"','c','h','a','n','n','e','l','_','i','d','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n','g','s','"',',',
+    '"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'T','h','e',' ','n','e','w','e','s','t',' ','r','o','o','m',' ','w','h','e','r',
+    'e',' ','t','h','i','s',' ','c','h','a','n','n','e','l','\'','s',' ','b','i','n',
+    'd','i','n','g',' ','n','a','m','e','s',' ','t','h','e',' ','p','a','r','t','i',
+    'c','i','p','a','n','t',' ','o','r',' ','t','h','e',' ','i','d','e','n','t','i',
+    't','y',';',' ','o','r',',',' ','w','i','t','h',' ','`','r','e','c','i','p','i',
+    'e','n','t','_','k','e','y','`',',',' ','n','a','m','e','s',' ','n','o','b','o',
+    'd','y',',',' ','i','s',' ','n','o',' ','g','r','o','u','p','\'','s',',',' ','a',
+    'n','d',' ','h','a','s',' ','t','h','e',' ','p','a','r','t','i','c','i','p','a',
+    'n','t',' ','u','n','d','e','r',' ','t','h','a','t',' ','k','e','y',' ','i','n',
+    ' ','i','t','s',' ','m','e','t','a','d','a','t','a',',',' ','a','s',' ','a',' ',
+    's','t','r','i','n','g',' ','o','r',' ','a','n',' ','i','n','t','e','g','e','r',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','f','i','n','d',
+    '_','i','d','_','b','y','_','p','a','r','t','i','c','i','p','a','n','t','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','c','h','a',
+    'n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
     't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
     '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
     's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
-    'a','g','e','n','t','_','n','a','m','e','"',',','"','t','y','p','e','"',':','"',
+    'p','a','r','t','i','c','i','p','a','n','t','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','i','d','e','n','t','i','t','y','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ',','{','"','n','a','m','e','"',':','"','s','t','a','t','u','s','e','s','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e','}',',',
+    '{','"','n','a','m','e','"',':','"','o','r','g','a','n','i','z','a','t','i','o',
+    'n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y',
+    'b','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','b',
+    'a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':',
+    'f','a','l','s','e',',','"','k','e','y','"',':','[','"','p','a','r','t','i','c',
+    'i','p','a','n','t','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o',
+    'm','_','p','a','r','t','i','c','i','p','a','n','t','s','"',',','"','r','o','o',
+    'm','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ',
+    'n','e','w','e','s','t',' ','r','o','o','m',' ','w','i','t','h',' ','a',' ','p',
+    'a','r','t','i','c','i','p','a','n','t',' ','w','h','o',' ','h','a','s',' ','o',
+    'n','e',' ','o','f',' ','t','h','e','s','e',' ','n','a','m','e','s',',',' ','a',
+    's',' ','i','d',' ','o','r',' ','a','s',' ','i','d','e','n','t','i','t','y',',',
+    ' ','a','n','d',' ','i','s',' ','r','e','a','c','h','e','d',' ','t','h','r','o',
+    'u','g','h',' ','t','h','e',' ','c','h','a','n','n','e','l','.','"','}',',','{',
+    '"','o','p','"',':','"','r','o','o','m','.','f','i','n','d','_','i','d','s','_',
+    'b','y','_','c','h','a','n','n','e','l','"',',','"','a','r','g','s','"',':','[',
+    '{','"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','u','s','e','s',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','t','r','u','e',
+    '}',',','{','"','n','a','m','e','"',':','"','o','r','g','a','n','i','z','a','t',
+    'i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','i','s',
+    '_','g','r','o','u','p','"',',','"','t','y','p','e','"',':','"','b','o','o','l',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i',
+    'm','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',
+    ',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n',
+    's','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','b','a','t','c',
+    'h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[','"','c','h','a','n','n','e','l','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i',
+    'n','g','s','"',',','"','r','o','o','m','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','T','h','e',' ','r','o','o','m','s',' ','t','h','a','t',' ',
+    'a',' ','c','h','a','n','n','e','l',' ','i','s',' ','b','o','u','n','d',' ','t',
+    'o',',',' ','o','l','d','e','s','t',' ','f','i','r','s','t',',',' ','i','f',' ',
+    'n','e','e','d',' ','b','e',' ','o','n','l','y',' ','t','h','o','s','e',' ','o',
+    'f',' ','t','h','e','s','e',' ','s','t','a','t','u','s','e','s',',',' ','o','f',
+    ' ','a','n',' ','o','r','g','a','n','i','z','a','t','i','o','n',',',' ','o','r',
+    ' ','w','h','o','s','e',' ','b','i','n','d','i','n','g',' ','i','s',' ','(','o',
+    'r',' ','i','s',' ','n','o','t',')',' ','a',' ','g','r','o','u','p','\'','s','.',
+    '"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','f','i','n','d','_',
+    'l','a','t','e','s','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','p','a','r','t','i','c','i','p','a','n','t','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_',
+    't','y','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t',
+    'u','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e',
+    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[','"','i','d','"',',','"','o','r','g','a','n','i','z','a',
+    't','i','o','n','_','i','d','"',',','"','s','t','a','t','u','s','"',',','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_',
+    'a','t','"',',','"','p','a','u','s','e','d','_','a','t','"',',','"','c','l','o',
+    's','e','d','_','a','t','"',',','"','t','i','m','e','r','s','"',',','"','a','g',
+    'e','n','t','_','r','e','s','p','o','n','s','e','_','p','o','l','i','c','y','"',
+    ',','"','m','e','t','a','d','a','t','a','"',',','"','e','v','e','n','t','_','c',
+    'o','u','n','t','"',',','"','l','a','t','e','s','t','_','i','n','d','e','x','"',
+    ',','"','d','e','l','i','v','e','r','e','d','_','i','n','d','e','x','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','p','a','r','t',
+    'i','c','i','p','a','n','t','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','b','i','n','d','i','n','g','s','"',',','"','r','o','o','m','_',
+    'p','a','r','t','i','c','i','p','a','n','t','s','"',',','"','r','o','o','m','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','n','e',
+    'w','e','s','t',' ','r','o','o','m',' ','t','h','a','t',' ','h','a','s',' ','t',
+    'h','i','s',' ','p','a','r','t','i','c','i','p','a','n','t',',',' ','o','r',' ',
+    'a',' ','b','i','n','d','i','n','g',' ','o','f',' ','t','h','i','s',' ','p','a',
+    'r','t','i','c','i','p','a','n','t',' ','(','o','f',' ','t','h','a','t',' ','t',
+    'y','p','e',' ','o','f',' ','c','h','a','n','n','e','l',')',';',' ','n','u','l',
+    'l',' ','w','h','e','n',' ','t','h','e','r','e',' ','i','s',' ','n','o','n','e',
+    '.',' ','Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d',
+    'e','x',' ','t','h','a','t',' ','r','o','o','m','.','s','e','t','u','p','_','e',
+    'x','t','r','a','s',' ','m','a','k','e','s','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','g','e','t','"',',','"','a','r','g','s','"',':','[',
+    '{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','i','d','"',',','"','o','r','g','a','n','i','z','a','t','i','o','n','_',
+    'i','d','"',',','"','s','t','a','t','u','s','"',',','"','c','r','e','a','t','e',
+    'd','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',',','"',
+    'p','a','u','s','e','d','_','a','t','"',',','"','c','l','o','s','e','d','_','a',
+    't','"',',','"','t','i','m','e','r','s','"',',','"','a','g','e','n','t','_','r',
+    'e','s','p','o','n','s','e','_','p','o','l','i','c','y','"',',','"','m','e','t',
+    'a','d','a','t','a','"',',','"','e','v','e','n','t','_','c','o','u','n','t','"',
+    ',','"','l','a','t','e','s','t','_','i','n','d','e','x','"',',','"','d','e','l',
+    'i','v','e','r','e','d','_','i','n','d','e','x','"',']',',','"','b','a','t','c',
+    'h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','r','o','o','m','s','"',']',',','"','n','e','e','d',
+    's','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"',
+    'd','o','c','"',':','"','T','h','e',' ','r','o','o','m',' ','o','f',' ','t','h',
+    'a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{','"',
+    'o','p','"',':','"','r','o','o','m','.','g','e','t','_','b','i','n','d','i','n',
+    'g','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"',
+    'r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'c','h','a','n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
+    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
+    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
+    's','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a',
+    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','c','h','a','n',
+    'n','e','l','_','i','d','"',',','"','r','o','o','m','_','i','d','"',',','"','c',
+    'h','a','n','n','e','l','_','t','y','p','e','"',',','"','c','a','t','e','g','o',
+    'r','y','"',',','"','d','i','r','e','c','t','i','o','n','"',',','"','a','c','c',
+    'e','s','s','"',',','"','m','u','t','e','d','"',',','"','o','u','t','p','u','t',
+    '_','m','u','t','e','d','"',',','"','v','i','s','i','b','i','l','i','t','y','"',
+    ',','"','p','a','r','t','i','c','i','p','a','n','t','_','i','d','"',',','"','g',
+    'r','o','u','p','"',',','"','l','a','s','t','_','r','e','a','d','_','i','n','d',
+    'e','x','"',',','"','a','t','t','a','c','h','e','d','_','a','t','"',',','"','c',
+    'a','p','a','b','i','l','i','t','i','e','s','"',',','"','r','a','t','e','_','l',
+    'i','m','i','t','"',',','"','r','e','t','r','y','_','p','o','l','i','c','y','"',
+    ',','"','m','e','t','a','d','a','t','a','"',']',',','"','b','a','t','c','h','"',
+    ':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',
+    ',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n','g','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','b','i','n','d',
+    'i','n','g',' ','o','f',' ','a',' ','c','h','a','n','n','e','l',' ','t','o',' ',
+    'a',' ','r','o','o','m',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{',
+    '"','o','p','"',':','"','r','o','o','m','.','g','e','t','_','d','e','l','i','v',
+    'e','r','e','d','_','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',
+    '{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e',
+    '"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d',
+    'e','l','i','v','e','r','e','d','_','i','n','d','e','x','"',']',',','"','b','a',
+    't','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f',
+    'a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','s','"',']',',','"','n','e',
+    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','T','h','e',' ','h','i','g','h','e','s','t',' ',
+    'i','n','d','e','x',' ','t','h','a','t',' ','w','a','s',' ','d','e','l','i','v',
+    'e','r','e','d',' ','i','n',' ','a',' ','r','o','o','m',':',' ','-','1',' ','f',
+    'o','r',' ','n','o','n','e',',',' ','a','n','d',' ','f','o','r',' ','a',' ','r',
+    'o','o','m',' ','t','h','a','t',' ','i','s',' ','n','o','t',' ','t','h','e','r',
+    'e','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','g','e','t',
+    '_','e','v','e','n','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','e','v','e','n','t','_','i','d','"',',','"','t','y','p','e',
+    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',
+    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i',
+    'd','"',',','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',',',
+    '"','s','o','u','r','c','e','"',',','"','c','o','n','t','e','n','t','"',',','"',
+    's','t','a','t','u','s','"',',','"','b','l','o','c','k','e','d','_','b','y','"',
+    ',','"','v','i','s','i','b','i','l','i','t','y','"',',','"','a','d','d','r','e',
+    's','s','e','d','_','t','o','"',',','"','r','e','s','p','o','n','s','e','_','v',
+    'i','s','i','b','i','l','i','t','y','"',',','"','i','n','d','e','x','"',',','"',
+    'c','h','a','i','n','_','d','e','p','t','h','"',',','"','p','a','r','e','n','t',
+    '_','e','v','e','n','t','_','i','d','"',',','"','r','e','s','p','o','n','d','s',
+    '_','t','o','"',',','"','c','o','r','r','e','l','a','t','i','o','n','_','i','d',
+    '"',',','"','i','d','e','m','p','o','t','e','n','c','y','_','k','e','y','"',',',
+    '"','c','r','e','a','t','e','d','_','a','t','"',',','"','m','e','t','a','d','a',
+    't','a','"',',','"','c','h','a','n','n','e','l','_','d','a','t','a','"',',','"',
+    'd','e','l','i','v','e','r','y','_','r','e','s','u','l','t','s','"',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','e','v','e','n','t',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',
+    ' ','e','v','e','n','t',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o',
+    'f',' ','w','h','a','t','e','v','e','r',' ','r','o','o','m',' ','a','n','d',' ',
+    's','t','a','t','u','s','.','"','}',',','{','"','o','p','"',':','"','r','o','o',
+    'm','.','g','e','t','_','e','v','e','n','t','_','b','y','_','i','d','e','m','p',
+    'o','t','e','n','c','y','_','k','e','y','"',',','"','a','r','g','s','"',':','[',
+    '{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','i','d','e','m','p','o','t','e','n','c','y',
+    '_','k','e','y','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c','h','a',
+    'n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"',
+    'm','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','r','o','o',
+    'm','_','i','d','"',',','"','t','y','p','e','"',',','"','s','o','u','r','c','e',
+    '"',',','"','c','o','n','t','e','n','t','"',',','"','s','t','a','t','u','s','"',
+    ',','"','b','l','o','c','k','e','d','_','b','y','"',',','"','v','i','s','i','b',
+    'i','l','i','t','y','"',',','"','a','d','d','r','e','s','s','e','d','_','t','o',
+    '"',',','"','r','e','s','p','o','n','s','e','_','v','i','s','i','b','i','l','i',
+    't','y','"',',','"','i','n','d','e','x','"',',','"','c','h','a','i','n','_','d',
+    'e','p','t','h','"',',','"','p','a','r','e','n','t','_','e','v','e','n','t','_',
+    'i','d','"',',','"','r','e','s','p','o','n','d','s','_','t','o','"',',','"','c',
+    'o','r','r','e','l','a','t','i','o','n','_','i','d','"',',','"','i','d','e','m',
+    'p','o','t','e','n','c','y','_','k','e','y','"',',','"','c','r','e','a','t','e',
+    'd','_','a','t','"',',','"','m','e','t','a','d','a','t','a','"',',','"','c','h',
+    'a','n','n','e','l','_','d','a','t','a','"',',','"','d','e','l','i','v','e','r',
+    'y','_','r','e','s','u','l','t','s','"',']',',','"','b','a','t','c','h','"',':',
+    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','r','o','o','m','_','e','v','e','n','t','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','T','h','e',' ','e','v','e','n','t',' ','w',
+    'i','t','h',' ','t','h','i','s',' ','i','d','e','m','p','o','t','e','n','c','y',
+    ' ','k','e','y',' ','i','n',' ','t','h','e',' ','r','o','o','m',',',' ','o','f',
+    ' ','t','h','i','s',' ','s','o','u','r','c','e',' ','c','h','a','n','n','e','l',
+    ' ','o','r',' ','w','i','t','h',' ','n','u','l','l',' ','t','h','e',' ','f','i',
+    'r','s','t',' ','o','n','e',' ','o','f',' ','a','n','y',';',' ','e','l','s','e',
+    ' ','n','u','l','l','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m',
+    '.','g','e','t','_','i','d','e','n','t','i','t','y','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','i','d','e','n','t','i','t','y',
+    '_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y',
+    'b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[','"','i','d','"',',','"','o','r','g','a','n','i',
+    'z','a','t','i','o','n','_','i','d','"',',','"','d','i','s','p','l','a','y','_',
+    'n','a','m','e','"',',','"','e','m','a','i','l','"',',','"','p','h','o','n','e',
+    '"',',','"','c','h','a','n','n','e','l','_','a','d','d','r','e','s','s','e','s',
+    '"',',','"','e','x','t','e','r','n','a','l','_','i','d','"',',','"','e','x','t',
+    'e','r','n','a','l','_','i','d','s','"',',','"','m','e','t','a','d','a','t','a',
+    '"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i',
+    't','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','i',
+    'd','e','n','t','i','t','y','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','i','d','e','n','t','i','t','i','e','s','"',']',',','"','n','e',
+    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','T','h','e',' ','i','d','e','n','t','i','t','y',
+    ' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','g','e','t','_',
+    'p','a','r','t','i','c','i','p','a','n','t','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ',','{','"','n','a','m','e','"',':','"','p','a','r','t','i','c','i','p','a','n',
+    't','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a',
+    'y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c',
+    'o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','r','o','o','m','_',
+    'i','d','"',',','"','c','h','a','n','n','e','l','_','i','d','"',',','"','d','i',
+    's','p','l','a','y','_','n','a','m','e','"',',','"','r','o','l','e','"',',','"',
+    's','t','a','t','u','s','"',',','"','i','d','e','n','t','i','f','i','c','a','t',
+    'i','o','n','"',',','"','i','d','e','n','t','i','t','y','_','i','d','"',',','"',
+    'c','a','n','d','i','d','a','t','e','s','"',',','"','c','o','n','n','e','c','t',
+    'e','d','_','v','i','a','"',',','"','e','x','t','e','r','n','a','l','_','i','d',
+    '"',',','"','r','e','s','o','l','v','e','d','_','a','t','"',',','"','r','e','s',
+    'o','l','v','e','d','_','b','y','"',',','"','j','o','i','n','e','d','_','a','t',
+    '"',',','"','m','e','t','a','d','a','t','a','"',']',',','"','b','a','t','c','h',
+    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','r','o','o','m','_','p','a','r','t','i','c','i','p','a',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',
+    ' ','p','a','r','t','i','c','i','p','a','n','t',' ','o','f',' ','a',' ','r','o',
+    'o','m',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','g','e','t','_','p','r','i','v','a','t','e','_','s',
+    't','a','t','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"',
     't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
     's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
     '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
-    '"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p','e',
-    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    't','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
-    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
-    'm','e','"',':','"','s','t','a','t','u','s','"',',','"','t','y','p','e','"',':',
-    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
-    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','o','u','t','p','u','t','"',',','"','t','y','p','e','"',':','"',
-    'j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
-    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
-    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
-    ':','"','e','r','r','o','r','"',',','"','t','y','p','e','"',':','"','j','s','o',
-    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    '"',':','"','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','v','a','l','u','e','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','p','r','i',
+    'v','a','t','e','_','s','t','a','t','e','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','W','h','a','t',' ','t','h','e',' ','r','u','n','t','i','m','e',
+    ' ','k','e','e','p','s',' ','f','o','r',' ','i','t','s','e','l','f',' ','i','n',
+    ' ','a',' ','r','o','o','m',' ','u','n','d','e','r',' ','t','h','i','s',' ','n',
+    'a','m','e',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','g','e','t','_','t','a','s','k','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','t','a','s','k','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b',
+    'e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l',
+    'u','m','n','s','"',':','[','"','i','d','"',',','"','r','o','o','m','_','i','d',
+    '"',',','"','t','i','t','l','e','"',',','"','d','e','s','c','r','i','p','t','i',
+    'o','n','"',',','"','a','s','s','i','g','n','e','d','_','t','o','"',',','"','s',
+    't','a','t','u','s','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',',
+    '"','m','e','t','a','d','a','t','a','"',']',',','"','b','a','t','c','h','"',':',
+    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[','"','t','a','s','k','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
+    '"',':','[','"','r','o','o','m','_','t','a','s','k','s','"',']',',','"','n','e',
+    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
+    ',','"','d','o','c','"',':','"','T','h','e',' ','t','a','s','k',' ','o','f',' ',
+    't','h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','g','e','t','_','t','h','r','e',
+    'a','d','_','s','u','m','m','a','r','i','e','s','"',',','"','a','r','g','s','"',
+    ':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','r','o','o','t','_','e','v','e','n',
+    't','_','i','d','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','t','r','u','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a',
+    'n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[','"','r','o','o','t','_','e','v','e','n','t','_',
+    'i','d','"',',','"','r','e','p','l','y','_','c','o','u','n','t','"',',','"','l',
+    'a','s','t','_','r','e','p','l','y','_','a','t','"',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','e','v','e','n','t','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','O','f',' ','e','a','c','h',' ','o','f',' ','t','h','e','s','e',
+    ' ','e','v','e','n','t','s',' ','t','h','a','t',' ','h','a','s',' ','r','e','p',
+    'l','i','e','s',' ','w','h','i','c','h',' ','a','r','e',' ','n','o','t',' ','b',
+    'l','o','c','k','e','d',':',' ','h','o','w',' ','m','a','n','y',',',' ','a','n',
+    'd',' ','w','h','e','n',' ','t','h','e',' ','l','a','s','t',' ','o','n','e',' ',
+    'w','a','s',' ','m','a','d','e','.','"','}',',','{','"','o','p','"',':','"','r',
+    'o','o','m','.','g','e','t','_','u','n','r','e','a','d','_','c','o','u','n','t',
+    '"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r',
+    'o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
-    'w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',
-    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
-    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','c','r','e','a','t','e','d','_','a','t','"',',','"','t','y','p',
-    'e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',
-    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
-    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
-    'a','m','e','"',':','"','f','i','n','i','s','h','e','d','_','a','t','"',',','"',
-    't','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c',
+    'h','a','n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':','"','t',
+    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s',
+    '"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','c','o','u','n','t','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',',','"','r','o','o','m','_','r','e','a','d','_','m','a','r','k',
+    'e','r','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','H','o','w',
+    ' ','m','a','n','y',' ','e','v','e','n','t','s',' ','o','f',' ','a',' ','r','o',
+    'o','m',' ','l','i','e',' ','b','e','h','i','n','d',' ','t','h','e',' ','m','a',
+    'r','k',' ','o','f',' ','a',' ','c','h','a','n','n','e','l',';',' ','a','l','l',
+    ' ','o','f',' ','t','h','e','m',' ','w','h','e','n',' ','i','t',' ','h','a','s',
+    ' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m',
+    '.','g','e','t','_','v','e','r','i','f','i','c','a','t','i','o','n','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','e','n',
+    't','i','t','y','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'o','r','g','a','n','i','z','a','t','i','o','n','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"',
+    'g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e',
+    '"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d',
+    'a','t','a','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
+    '[','"','i','d','e','n','t','i','t','y','_','i','d','"',']',',','"','r','e','s',
+    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
+    '[','"','r','o','o','m','_','v','e','r','i','f','i','c','a','t','i','o','n','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','v','e',
+    'r','i','f','i','c','a','t','i','o','n',' ','o','f',' ','a','n',' ','i','d','e',
+    'n','t','i','t','y',' ','i','n',' ','a','n',' ','o','r','g','a','n','i','z','a',
+    't','i','o','n',',',' ','o','r',' ','w','i','t','h',' ','n','u','l','l',' ','i',
+    'n',' ','n','o','n','e',';',' ','n','u','l','l',' ','w','h','e','n',' ','t','h',
+    'e','r','e',' ','i','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','g','e','t','_','v','e','r','i','f','i','c','a','t',
+    'i','o','n','_','r','e','q','u','e','s','t','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','e','q','u','e','s','t','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',
+    ',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n',
+    's','"',':','[','"','d','a','t','a','"',']',',','"','b','a','t','c','h','"',':',
+    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[','"','r','e','q','u','e','s','t','_','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','r','o','o','m','_','v','e','r','i','f','i','c','a',
+    't','i','o','n','_','r','e','q','u','e','s','t','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','T','h','e',' ','r','e','q','u','e','s','t',' ','f',
+    'o','r',' ','v','e','r','i','f','i','c','a','t','i','o','n',' ','o','f',' ','t',
+    'h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.','"','}',',','{',
+    '"','o','p','"',':','"','r','o','o','m','.','g','e','t','_','v','o','i','c','e',
+    '_','d','e','l','i','v','e','r','y','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','k','e','y','_','h','a','s','h','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','r','o','o','m','_','i','d','"',',','"','c','h','a','n','n','e','l','_',
+    'i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',',','"','i','d',
+    'e','m','p','o','t','e','n','c','y','_','k','e','y','"',',','"','c','o','n','t',
+    'e','n','t','_','h','a','s','h','"',',','"','a','t','t','e','m','p','t','_','i',
+    'd','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','o','u','t',
+    'c','o','m','e','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',',
+    '"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',
+    ':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','v','o','i','c','e','_','d','e','l','i','v','e','r','i','e','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','d','e',
+    'l','i','v','e','r','y',' ','t','h','a','t',' ','a',' ','r','o','o','m',' ','k',
+    'e','e','p','s',' ','u','n','d','e','r',' ','t','h','i','s',' ','h','a','s','h',
+    ',',' ','o','r',' ','n','u','l','l','.','"','}',',','{','"','o','p','"',':','"',
+    'r','o','o','m','.','l','i','n','k','_','a','d','d','r','e','s','s','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','e','n',
+    't','i','t','y','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'c','h','a','n','n','e','l','_','t','y','p','e','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','a','d','d','r','e','s','s','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','o','r','g','a','n','i','z','a','t','i','o','n','_','i','d',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b',
+    'a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','l','i','n','k','e','d','"',']',',','"','b','a','t','c','h','"',':','f',
+    'a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"',
+    'k','e','y','"',':','[','"','i','d','e','n','t','i','t','y','_','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','r','o','o','m','_','i','d','e','n','t','i','t','i',
+    'e','s','"',',','"','r','o','o','m','_','i','d','e','n','t','i','t','y','_','a',
+    'd','d','r','e','s','s','e','s','"',']',',','"','n','e','e','d','s','"',':','n',
+    'u','l','l',',','"','f','a','i','l','s','"',':','[','{','"','s','t','a','t','u',
+    's','"',':','"','A','B','S','E','N','T','"',',','"','w','h','e','n','"',':','"',
+    't','h','e',' ','o','r','g','a','n','i','z','a','t','i','o','n',' ','h','a','s',
+    ' ','n','o',' ','s','u','c','h',' ','i','d','e','n','t','i','t','y','"','}',']',
+    ',','"','d','o','c','"',':','"','G','i','v','e','s',' ','a','n',' ','i','d','e',
+    'n','t','i','t','y',' ','o','f',' ','t','h','e',' ','o','r','g','a','n','i','z',
+    'a','t','i','o','n',' ','a','n',' ','a','d','d','r','e','s','s','.',' ','F','a',
+    'l','s','e',' ','w','h','e','n',' ','a','n','o','t','h','e','r',' ','i','d','e',
+    'n','t','i','t','y',' ','h','a','s',' ','i','t',':',' ','t','h','e','n',' ','n',
+    'o','t','h','i','n','g',' ','c','h','a','n','g','e','d','.','"','}',',','{','"',
+    'o','p','"',':','"','r','o','o','m','.','l','i','s','t','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','l','i','m','i','t','"',',',
+    '"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b',
     'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
     'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
-    '{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',
-    ',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l',
-    'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
+    '{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"','t','y',
+    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d',
+    '"',',','"','o','r','g','a','n','i','z','a','t','i','o','n','_','i','d','"',',',
+    '"','s','t','a','t','u','s','"',',','"','c','r','e','a','t','e','d','_','a','t',
+    '"',',','"','u','p','d','a','t','e','d','_','a','t','"',',','"','p','a','u','s',
+    'e','d','_','a','t','"',',','"','c','l','o','s','e','d','_','a','t','"',',','"',
+    't','i','m','e','r','s','"',',','"','a','g','e','n','t','_','r','e','s','p','o',
+    'n','s','e','_','p','o','l','i','c','y','"',',','"','m','e','t','a','d','a','t',
+    'a','"',',','"','e','v','e','n','t','_','c','o','u','n','t','"',',','"','l','a',
+    't','e','s','t','_','i','n','d','e','x','"',',','"','d','e','l','i','v','e','r',
+    'e','d','_','i','n','d','e','x','"',']',',','"','b','a','t','c','h','"',':','f',
+    'a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':','"','y',
+    'e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','s',
+    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
+    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','A',' ','p','a','g','e',
+    ' ','o','f',' ','a','l','l',' ','r','o','o','m','s',',',' ','o','l','d','e','s',
+    't',' ','f','i','r','s','t','.',' ','W','i','t','h','o','u','t',' ','t','h','e',
+    ' ','i','n','d','e','x',' ','t','h','a','t',' ','r','o','o','m','.','s','e','t',
+    'u','p','_','e','x','t','r','a','s',' ','m','a','k','e','s',',',' ','e','v','e',
+    'r','y',' ','p','a','g','e',' ','s','o','r','t','s',' ','t','h','e',' ','w','h',
+    'o','l','e',' ','t','a','b','l','e','.','"','}',',','{','"','o','p','"',':','"',
+    'r','o','o','m','.','l','i','s','t','_','b','i','n','d','i','n','g','s','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o',
+    'm','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a',
+    'n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[','"','c','h','a','n','n','e','l','_','i','d','"',
+    ',','"','r','o','o','m','_','i','d','"',',','"','c','h','a','n','n','e','l','_',
+    't','y','p','e','"',',','"','c','a','t','e','g','o','r','y','"',',','"','d','i',
+    'r','e','c','t','i','o','n','"',',','"','a','c','c','e','s','s','"',',','"','m',
+    'u','t','e','d','"',',','"','o','u','t','p','u','t','_','m','u','t','e','d','"',
+    ',','"','v','i','s','i','b','i','l','i','t','y','"',',','"','p','a','r','t','i',
+    'c','i','p','a','n','t','_','i','d','"',',','"','g','r','o','u','p','"',',','"',
+    'l','a','s','t','_','r','e','a','d','_','i','n','d','e','x','"',',','"','a','t',
+    't','a','c','h','e','d','_','a','t','"',',','"','c','a','p','a','b','i','l','i',
+    't','i','e','s','"',',','"','r','a','t','e','_','l','i','m','i','t','"',',','"',
+    'r','e','t','r','y','_','p','o','l','i','c','y','"',',','"','m','e','t','a','d',
+    'a','t','a','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
+    '[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o',
+    'o','m','_','b','i','n','d','i','n','g','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','T','h','e',' ','b','i','n','d','i','n','g','s',' ','o','f',
+    ' ','a',' ','r','o','o','m',' ','i','n',' ','t','h','e',' ','o','r','d','e','r',
+    ' ','o','f',' ','t','h','e','i','r',' ','a','t','t','a','c','h','m','e','n','t',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','l','i','s','t',
+    '_','e','v','e','n','t','s','"',',','"','a','r','g','s','"',':','[','{','"','n',
+    'a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e',
+    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':',
+    '"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',
+    ':','"','o','f','f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
+    'f','t','e','r','_','i','n','d','e','x','"',',','"','t','y','p','e','"',':','"',
+    'i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','b','e','f','o','r','e','_','i','n','d','e','x','"',',','"','t','y','p','e',
+    '"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','n','e','w','e','s','t','_','f','i','r','s','t','"',',','"','t',
+    'y','p','e','"',':','"','b','o','o','l','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'i','d','"',',','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',
+    ',','"','s','o','u','r','c','e','"',',','"','c','o','n','t','e','n','t','"',',',
+    '"','s','t','a','t','u','s','"',',','"','b','l','o','c','k','e','d','_','b','y',
+    '"',',','"','v','i','s','i','b','i','l','i','t','y','"',',','"','a','d','d','r',
+    'e','s','s','e','d','_','t','o','"',',','"','r','e','s','p','o','n','s','e','_',
+    'v','i','s','i','b','i','l','i','t','y','"',',','"','i','n','d','e','x','"',',',
+    '"','c','h','a','i','n','_','d','e','p','t','h','"',',','"','p','a','r','e','n',
+    't','_','e','v','e','n','t','_','i','d','"',',','"','r','e','s','p','o','n','d',
+    's','_','t','o','"',',','"','c','o','r','r','e','l','a','t','i','o','n','_','i',
+    'd','"',',','"','i','d','e','m','p','o','t','e','n','c','y','_','k','e','y','"',
+    ',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','m','e','t','a','d',
+    'a','t','a','"',',','"','c','h','a','n','n','e','l','_','d','a','t','a','"',',',
+    '"','d','e','l','i','v','e','r','y','_','r','e','s','u','l','t','s','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A',' ','p',
+    'a','g','e',' ','o','f',' ','a',' ','r','o','o','m','\'','s',' ','e','v','e','n',
+    't','s',' ','b','u','t',' ','f','o','r',' ','b','l','o','c','k','e','d',' ','o',
+    'n','e','s',',',' ','b','y',' ','i','n','d','e','x',',',' ','w','h','a','t','e',
+    'v','e','r',' ','t','h','e',' ','e','n','d',' ','i','t',' ','i','s',' ','c','u',
+    't',' ','f','r','o','m',':',' ','t','h','e',' ','f','i','r','s','t',' ','o','n',
+    'e','s',' ','a','f','t','e','r',' ','`','a','f','t','e','r','_','i','n','d','e',
+    'x','`',',',' ','t','h','e',' ','l','a','s','t',' ','o','n','e','s',' ','b','e',
+    'f','o','r','e',' ','`','b','e','f','o','r','e','_','i','n','d','e','x','`',',',
+    ' ','e','l','s','e',' ','f','r','o','m',' ','t','h','e',' ','f','i','r','s','t',
+    ' ','o','r',' ','w','i','t','h',' ','`','n','e','w','e','s','t','_','f','i','r',
+    's','t','`',' ','f','r','o','m',' ','t','h','e',' ','l','a','s','t',' ','o','n',
+    'e','.',' ','`','o','f','f','s','e','t','`',' ','c','o','u','n','t','s',' ','f',
+    'r','o','m',' ','t','h','e','r','e',' ','a','n','d',' ','i','s',' ','f','o','r',
+    ' ','p','a','g','e','s',' ','w','i','t','h','o','u','t',' ','e','i','t','h','e',
+    'r',' ','i','n','d','e','x','.','"','}',',','{','"','o','p','"',':','"','r','o',
+    'o','m','.','l','i','s','t','_','o','b','s','e','r','v','a','t','i','o','n','s',
+    '"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r',
+    'o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"',
+    'm','a','n','y','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','r','o','o','m',
+    '_','i','d','"',',','"','c','h','a','n','n','e','l','_','i','d','"',',','"','c',
+    'o','n','t','e','n','t','"',',','"','c','a','t','e','g','o','r','y','"',',','"',
+    'c','o','n','f','i','d','e','n','c','e','"',',','"','c','r','e','a','t','e','d',
+    '_','a','t','"',',','"','m','e','t','a','d','a','t','a','"',']',',','"','b','a',
+    't','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f',
+    'a','l','s','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','_','o','b','s','e','r','v',
+    'a','t','i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'T','h','e',' ','o','b','s','e','r','v','a','t','i','o','n','s',' ','o','f',' ',
+    'a',' ','r','o','o','m',',',' ','o','l','d','e','s','t',' ','f','i','r','s','t',
+    '.',' ','A',' ','c','o','n','f','i','d','e','n','c','e',' ','h','a','s',' ','t',
+    'h','e',' ','s','e','v','e','n',' ','d','i','g','i','t','s',' ','o','f',' ','t',
+    'h','e',' ','c','o','l','u','m','n','\'','s',' ','t','y','p','e','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','l','i','s','t','_','p','a','r',
+    't','i','c','i','p','a','n','t','s','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'i','d','"',',','"','r','o','o','m','_','i','d','"',',','"','c','h','a','n','n',
+    'e','l','_','i','d','"',',','"','d','i','s','p','l','a','y','_','n','a','m','e',
+    '"',',','"','r','o','l','e','"',',','"','s','t','a','t','u','s','"',',','"','i',
+    'd','e','n','t','i','f','i','c','a','t','i','o','n','"',',','"','i','d','e','n',
+    't','i','t','y','_','i','d','"',',','"','c','a','n','d','i','d','a','t','e','s',
+    '"',',','"','c','o','n','n','e','c','t','e','d','_','v','i','a','"',',','"','e',
+    'x','t','e','r','n','a','l','_','i','d','"',',','"','r','e','s','o','l','v','e',
+    'd','_','a','t','"',',','"','r','e','s','o','l','v','e','d','_','b','y','"',',',
+    '"','j','o','i','n','e','d','_','a','t','"',',','"','m','e','t','a','d','a','t',
+    'a','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
+    'i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"',
+    'r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"',
+    'y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m',
+    '_','p','a','r','t','i','c','i','p','a','n','t','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','T','h','e',' ','p','a','r','t','i','c','i','p','a',
+    'n','t','s',' ','o','f',' ','a',' ','r','o','o','m',' ','i','n',' ','t','h','e',
+    ' ','o','r','d','e','r',' ','o','f',' ','t','h','e','i','r',' ','j','o','i','n',
+    'i','n','g','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','l',
+    'i','s','t','_','r','e','a','d','_','m','a','r','k','e','r','s','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y',
+    '"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u',
+    'm','n','s','"',':','[','"','c','h','a','n','n','e','l','_','i','d','"',',','"',
+    'e','v','e','n','t','_','i','n','d','e','x','"',']',',','"','b','a','t','c','h',
+    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','r','o','o','m','_','r','e','a','d','_','m','a','r','k',
+    'e','r','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','H','o','w',
+    ' ','f','a','r',' ','e','a','c','h',' ','c','h','a','n','n','e','l',' ','t','h',
+    'a','t',' ','h','a','s',' ','a',' ','m','a','r','k',' ','h','a','s',' ','r','e',
+    'a','d',' ','a',' ','r','o','o','m','.','"','}',',','{','"','o','p','"',':','"',
+    'r','o','o','m','.','l','i','s','t','_','t','a','s','k','s','"',',','"','a','r',
+    'g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','u','s',
+    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','i','d','"',',','"','r','o','o','m','_','i','d','"',',','"','t',
+    'i','t','l','e','"',',','"','d','e','s','c','r','i','p','t','i','o','n','"',',',
+    '"','a','s','s','i','g','n','e','d','_','t','o','"',',','"','s','t','a','t','u',
+    's','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','m','e','t',
+    'a','d','a','t','a','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',
+    ',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y',
+    '"',':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n',
+    'd','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"',
+    'r','o','o','m','_','t','a','s','k','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','T','h','e',' ','t','a','s','k','s',' ','o','f',' ','a',' ','r',
+    'o','o','m',',',' ','o','l','d','e','s','t',' ','f','i','r','s','t',',',' ','i',
+    'f',' ','n','e','e','d',' ','b','e',' ','o','n','l','y',' ','t','h','o','s','e',
+    ' ','o','f',' ','a',' ','s','t','a','t','u','s','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','l','i','s','t','_','v','e','r','i','f','i','c',
+    'a','t','i','o','n','s','_','i','n','_','f','o','r','c','e','"',',','"','a','r',
+    'g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y',
+    '"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m',
+    'n','s','"',':','[','"','d','a','t','a','"',']',',','"','b','a','t','c','h','"',
+    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o',
+    'm','_','v','e','r','i','f','i','c','a','t','i','o','n','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','T','h','e',' ','v','e','r','i','f','i','c',
+    'a','t','i','o','n','s',' ','o','f',' ','a','l','l',' ','o','r','g','a','n','i',
+    'z','a','t','i','o','n','s',' ','t','h','a','t',' ','a','r','e',' ','v','e','r',
+    'i','f','i','e','d',' ','a','n','d',' ','w','i','l','l',' ','e','x','p','i','r',
+    'e','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','l','o','a',
+    'd','_','c','o','n','t','e','x','t','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r',
+    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    '"','r','o','o','m','"',',','"','b','i','n','d','i','n','g','s','"',',','"','p',
+    'a','r','t','i','c','i','p','a','n','t','s','"',']',',','"','b','a','t','c','h',
+    '"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n','g','s','"',
+    ',','"','r','o','o','m','_','p','a','r','t','i','c','i','p','a','n','t','s','"',
+    ',','"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
+    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
+    '"','A',' ','r','o','o','m',' ','w','i','t','h',' ','i','t','s',' ','b','i','n',
+    'd','i','n','g','s',' ','(','s','e','e',' ','r','o','o','m','.','l','i','s','t',
+    '_','b','i','n','d','i','n','g','s',')',' ','a','n','d',' ','i','t','s',' ','p',
+    'a','r','t','i','c','i','p','a','n','t','s',' ','(','r','o','o','m','.','l','i',
+    's','t','_','p','a','r','t','i','c','i','p','a','n','t','s',')',',',' ','o','f',
+    ' ','o','n','e',' ','s','n','a','p','s','h','o','t',';',' ','n','u','l','l',' ',
+    'w','h','e','n',' ','i','t',' ','i','s',' ','n','o','t',' ','t','h','e','r','e',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','m','a','r','k',
+    '_','a','l','l','_','r','e','a','d','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
     'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
     ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
     'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r',
-    'u','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o',
-    '"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n',
+    'o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y',
+    'e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_',
+    'e','v','e','n','t','s','"',',','"','r','o','o','m','_','r','e','a','d','_','m',
+    'a','r','k','e','r','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'S','a','y','s',' ','t','h','a','t',' ','a',' ','c','h','a','n','n','e','l',' ',
+    'h','a','s',' ','r','e','a','d',' ','a',' ','r','o','o','m',' ','u','p',' ','t',
+    'o',' ','i','t','s',' ','l','a','s','t',' ','e','v','e','n','t','.',' ','A','n',
+    ' ','e','m','p','t','y',' ','r','o','o','m',' ','g','e','t','s',' ','n','o',' ',
+    'm','a','r','k','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.',
+    'm','a','r','k','_','r','e','a','d','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','e','v','e','n','t','_','i','d','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w',
+    'r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"',
+    'r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"',
+    'y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m',
+    '_','e','v','e','n','t','s','"',',','"','r','o','o','m','_','r','e','a','d','_',
+    'm','a','r','k','e','r','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
+    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
+    '"','S','a','y','s',' ','t','h','a','t',' ','a',' ','c','h','a','n','n','e','l',
+    ' ','h','a','s',' ','r','e','a','d',' ','a',' ','r','o','o','m',' ','u','p',' ',
+    't','o',' ','t','h','i','s',' ','e','v','e','n','t','.',' ','A',' ','m','a','r',
+    'k',' ','n','e','v','e','r',' ','m','o','v','e','s',' ','b','a','c','k',';',' ',
+    'a','n',' ','e','v','e','n','t',' ','o','f',' ','a','n','o','t','h','e','r',' ',
+    'r','o','o','m',' ','m','a','r','k','s',' ','n','o','t','h','i','n','g','.','"',
+    '}',',','{','"','o','p','"',':','"','r','o','o','m','.','p','a','t','c','h','_',
+    'm','e','t','a','d','a','t','a','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','p','a','t','c','h','"',',','"','t','y','p','e','"',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','u','n','s','e','t','"',',','"','t','y','p','e','"',':','"',
+    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u',
+    'e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"',
+    'l','i','s','t','"',':','t','r','u','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s',
+    'e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','o',
+    'r','g','a','n','i','z','a','t','i','o','n','_','i','d','"',',','"','s','t','a',
+    't','u','s','"',',','"','c','r','e','a','t','e','d','_','a','t','"',',','"','u',
+    'p','d','a','t','e','d','_','a','t','"',',','"','p','a','u','s','e','d','_','a',
+    't','"',',','"','c','l','o','s','e','d','_','a','t','"',',','"','t','i','m','e',
+    'r','s','"',',','"','a','g','e','n','t','_','r','e','s','p','o','n','s','e','_',
+    'p','o','l','i','c','y','"',',','"','m','e','t','a','d','a','t','a','"',',','"',
+    'e','v','e','n','t','_','c','o','u','n','t','"',',','"','l','a','t','e','s','t',
+    '_','i','n','d','e','x','"',',','"','d','e','l','i','v','e','r','e','d','_','i',
+    'n','d','e','x','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',
+    ',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',
+    ':','[','"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','R','e',
+    'm','o','v','e','s',' ','t','h','e',' ','k','e','y','s',' ','i','n',' ','`','u',
+    'n','s','e','t','`',' ','f','r','o','m',' ','a',' ','r','o','o','m','\'','s',' ',
+    'm','e','t','a','d','a','t','a',',',' ','t','h','e','n',' ','s','e','t','s',' ',
+    't','h','o','s','e',' ','o','f',' ','`','p','a','t','c','h','`',';',' ','a','l',
+    'l',' ','o','t','h','e','r','s',' ','s','t','a','y','.',' ','G','i','v','e','s',
+    ' ','t','h','e',' ','r','o','o','m',',',' ','o','r',' ','n','u','l','l',' ','w',
+    'h','e','n',' ','i','t',' ','i','s',' ','n','o','t',' ','t','h','e','r','e','.',
+    '"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','p','u','t','_','v',
+    'e','r','i','f','i','c','a','t','i','o','n','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','i','d','e','n','t','i','t','y','_','i',
+    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','v','e','r','i','f','i',
+    'c','a','t','i','o','n','"',',','"','t','y','p','e','"',':','"','j','s','o','n',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"',
+    'n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':',
+    'f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',',
+    '"','k','e','y','"',':','[','"','i','d','e','n','t','i','t','y','_','i','d','"',
+    ']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','r','o','o','m','_','v','e','r','i','f','i','c',
+    'a','t','i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'S','t','o','r','e','s',' ','t','h','e',' ','v','e','r','i','f','i','c','a','t',
+    'i','o','n',' ','o','f',' ','a','n',' ','i','d','e','n','t','i','t','y',' ','i',
+    'n',' ','i','t','s',' ','o','r','g','a','n','i','z','a','t','i','o','n',',',' ',
+    'i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ',
+    'b','e','f','o','r','e','.','"','}',',','{','"','o','p','"',':','"','r','o','o',
+    'm','.','r','e','c','o','r','d','_','d','e','l','i','v','e','r','y','_','r','e',
+    's','u','l','t','s','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','e','v','e','n','t','_','i','d','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','r','e','s','u','l','t','s','"',',','"','t','y','p','e','"',
+    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e','n','t',
     's','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a',
-    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e',
-    's',' ','a',' ','r','u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ',
-    't','h','e',' ','o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ',
-    '`','o','u','t','p','u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o',
-    'f',' ','m','e','s','s','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',
-    ' ','a','n','d',' ','`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',
-    ' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t',
-    'h','o','u','t',' ','`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',
-    ' ','i','s',' ','n','o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',
-    ' ','a',' ','b','a','t','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',
-    ' ','o','f',' ','i','t','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',
-    ':','"','s','e','s','s','i','o','n','.','a','p','p','e','n','d','"',',','"','a',
-    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"',
+    'i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W','r','i','t','e',
+    's',' ','a','n',' ','e','v','e','n','t','\'','s',' ','d','e','l','i','v','e','r',
+    'y',' ','r','e','s','u','l','t','s',' ','a','n','d',' ','n','o','t','h','i','n',
+    'g',' ','e','l','s','e','.',' ','N','o',' ','e','r','r','o','r',' ','w','h','e',
+    'n',' ','t','h','e',' ','r','o','o','m',' ','h','a','s',' ','n','o',' ','s','u',
+    'c','h',' ','e','v','e','n','t','.','"','}',',','{','"','o','p','"',':','"','r',
+    'o','o','m','.','r','e','m','o','v','e','_','b','i','n','d','i','n','g','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o',
+    'm','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c','h','a',
+    'n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':',
+    '"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c',
+    'o','l','u','m','n','s','"',':','[','"','r','e','m','o','v','e','d','"',']',',',
+    '"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
+    '"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d',
+    'i','n','g','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','U','n',
+    'b','i','n','d','s',' ','a',' ','c','h','a','n','n','e','l','.',' ','G','i','v',
+    'e','s',' ','w','h','e','t','h','e','r',' ','i','t',' ','w','a','s',' ','b','o',
+    'u','n','d','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','r',
+    'e','s','o','l','v','e','_','i','d','e','n','t','i','t','y','"',',','"','a','r',
+    'g','s','"',':','[','{','"','n','a','m','e','"',':','"','c','h','a','n','n','e',
+    'l','_','t','y','p','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a',
+    'd','d','r','e','s','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
+    'r','g','a','n','i','z','a','t','i','o','n','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',
+    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i',
+    'd','"',',','"','o','r','g','a','n','i','z','a','t','i','o','n','_','i','d','"',
+    ',','"','d','i','s','p','l','a','y','_','n','a','m','e','"',',','"','e','m','a',
+    'i','l','"',',','"','p','h','o','n','e','"',',','"','c','h','a','n','n','e','l',
+    '_','a','d','d','r','e','s','s','e','s','"',',','"','e','x','t','e','r','n','a',
+    'l','_','i','d','"',',','"','e','x','t','e','r','n','a','l','_','i','d','s','"',
+    ',','"','m','e','t','a','d','a','t','a','"',']',',','"','b','a','t','c','h','"',
+    ':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',
+    ',','"','k','e','y','"',':','[','"','a','d','d','r','e','s','s','"',']',',','"',
+    'r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e',
+    's','"',':','[','"','r','o','o','m','_','i','d','e','n','t','i','t','i','e','s',
+    '"',',','"','r','o','o','m','_','i','d','e','n','t','i','t','y','_','a','d','d',
+    'r','e','s','s','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'T','h','e',' ','i','d','e','n','t','i','t','y',' ','t','h','a','t',' ','h','a',
+    's',' ','t','h','i','s',' ','a','d','d','r','e','s','s',' ','i','n',' ','t','h',
+    'e',' ','o','r','g','a','n','i','z','a','t','i','o','n',',',' ','o','r',' ','w',
+    'i','t','h',' ','n','u','l','l',' ','i','n',' ','n','o','n','e',';',' ','e','l',
+    's','e',' ','n','u','l','l','.','"','}',',','{','"','o','p','"',':','"','r','o',
+    'o','m','.','s','c','h','e','m','a','"',',','"','a','r','g','s','"',':','[',']',
+    ',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"',
+    'l','a','y','o','u','t','"',',','"','e','m','p','t','y','"',',','"','u','n','i',
+    'q','u','e','_','i','n','d','e','x','"',',','"','e','x','t','e','n','d','e','d',
+    '"',',','"','l','e','g','a','c','y','_','p','a','r','e','n','t','_','i','n','d',
+    'e','x','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
+    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
+    '[',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e','n','t','s',
+    '"',',','"','r','o','o','m','_','i','d','e','n','t','i','t','i','e','s','"',',',
+    '"','r','o','o','m','_','p','a','r','t','i','c','i','p','a','n','t','s','"',',',
+    '"','r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'W','h','a','t',' ','i','s',' ','t','h','e','r','e',',',' ','w','i','t','h','o',
+    'u','t',' ','c','h','a','n','g','i','n','g',' ','i','t','.',' ','`','l','a','y',
+    'o','u','t','`',':',' ','0',' ','n','o',' ','r','o','o','m','s',',',' ','1',' ',
+    'R','o','o','m','K','i','t','\'','s',' ','b','e','f','o','r','e',' ','0','.','7',
+    ',',' ','2',' ','t','o','d','a','y','\'','s',';',' ','`','e','m','p','t','y','`',
+    ':',' ','t','h','e','r','e',' ','n','e','v','e','r',' ','w','a','s',' ','a',' ',
+    'r','o','o','m',';',' ','`','u','n','i','q','u','e','_','i','n','d','e','x','`',
+    ':',' ','n','o',' ','t','w','o',' ','e','v','e','n','t','s',' ','o','f',' ','a',
+    ' ','r','o','o','m',' ','c','a','n',' ','h','a','v','e',' ','o','n','e',' ','i',
+    'n','d','e','x',';',' ','`','e','x','t','e','n','d','e','d','`',':',' ','r','o',
+    'o','m','.','s','e','t','u','p','_','e','x','t','r','a','s',' ','h','a','s',' ',
+    'r','u','n',';',' ','`','l','e','g','a','c','y','_','p','a','r','e','n','t','_',
+    'i','n','d','e','x','`',':',' ','r','o','o','m','.','d','r','o','p','_','l','e',
+    'g','a','c','y','_','p','a','r','e','n','t','_','i','n','d','e','x',' ','h','a',
+    's',' ','s','o','m','e','t','h','i','n','g',' ','t','o',' ','d','r','o','p','.',
+    '"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','s','e','t','_','p',
+    'r','i','v','a','t','e','_','s','t','a','t','e','"',',','"','a','r','g','s','"',
+    ':','[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','n','a','m','e','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','v','a','l','u','e','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    't','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','r','o','o','m','_','p','r','i','v','a',
+    't','e','_','s','t','a','t','e','"',',','"','r','o','o','m','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','K','e','e','p','s',' ','a',' ','d','o',
+    'c','u','m','e','n','t',' ','i','n',' ','a',' ','r','o','o','m',' ','a','p','a',
+    'r','t',' ','f','r','o','m',' ','i','t','s',' ','m','e','t','a','d','a','t','a',
+    ',',' ','w','h','i','c','h',' ','l','o','s','e','s',' ','w','h','a','t',' ','i',
+    't',' ','h','a','s',' ','u','n','d','e','r',' ','t','h','a','t',' ','n','a','m',
+    'e',';',' ','n','u','l','l',' ','r','e','m','o','v','e','s',' ','i','t','.',' ',
+    'N','o',' ','e','r','r','o','r',' ','w','h','e','n',' ','t','h','e',' ','r','o',
+    'o','m',' ','i','s',' ','n','o','t',' ','t','h','e','r','e',',',' ','o','r',' ',
+    'i','s',' ','b','e','i','n','g',' ','d','e','l','e','t','e','d','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','s','e','t','u','p','"',',','"',
+    'a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','n','o',
+    'n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
+    'l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','f','a',
+    'l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k',
+    'e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s',
+    '"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','b','i',
+    'n','d','i','n','g','s','"',',','"','r','o','o','m','_','e','v','e','n','t','_',
+    's','e','q','u','e','n','c','e','s','"',',','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',',','"','r','o','o','m','_','i','d','e','n','t','i','t','i','e',
+    's','"',',','"','r','o','o','m','_','i','d','e','n','t','i','t','y','_','a','d',
+    'd','r','e','s','s','e','s','"',',','"','r','o','o','m','_','o','b','s','e','r',
+    'v','a','t','i','o','n','s','"',',','"','r','o','o','m','_','p','a','r','t','i',
+    'c','i','p','a','n','t','s','"',',','"','r','o','o','m','_','p','r','i','v','a',
+    't','e','_','s','t','a','t','e','"',',','"','r','o','o','m','_','r','e','a','d',
+    '_','m','a','r','k','e','r','s','"',',','"','r','o','o','m','_','s','c','h','e',
+    'm','a','_','v','e','r','s','i','o','n','"',',','"','r','o','o','m','_','t','a',
+    's','k','s','"',',','"','r','o','o','m','_','v','e','r','i','f','i','c','a','t',
+    'i','o','n','_','r','e','q','u','e','s','t','s','"',',','"','r','o','o','m','_',
+    'v','e','r','i','f','i','c','a','t','i','o','n','s','"',',','"','r','o','o','m',
+    '_','v','o','i','c','e','_','d','e','l','i','v','e','r','i','e','s','"',',','"',
+    'r','o','o','m','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',
+    ',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','M',
+    'a','k','e','s',' ','t','h','e',' ','t','a','b','l','e','s',' ','a','n','d',' ',
+    'i','n','d','e','x','e','s',' ','t','h','a','t',' ','a','r','e',' ','n','o','t',
+    ' ','t','h','e','r','e',',',' ','a','n','d',' ','b','r','i','n','g','s',' ','o',
+    'l','d','e','r',' ','r','e','l','a','t','i','o','n','a','l',' ','o','n','e','s',
+    ' ','u','p',' ','t','o',' ','d','a','t','e','.',' ','W','h','a','t',' ','i','s',
+    ' ','c','u','r','r','e','n','t',' ','i','s',' ','l','e','f','t',' ','a','s',' ',
+    'i','t',' ','i','s',' ','a','n','d',' ','w','a','i','t','e','d',' ','f','o','r',
+    ' ','b','y',' ','n','o','b','o','d','y',',',' ','s','o',' ','a',' ','r','o','l',
+    'e',' ','w','i','t','h',' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o',
+    'n','l','y',' ','m','a','y',' ','c','a','l','l',' ','t','h','i','s','.',' ','P',
+    'r','o','c','e','s','s','e','s',' ','t','h','a','t',' ','r','a','c','e',',',' ',
+    'R','o','o','m','K','i','t','\'','s',' ','o','w','n',' ','a','m','o','n','g',' ',
+    't','h','e','m',',',' ','w','a','i','t',' ','f','o','r',' ','e','a','c','h',' ',
+    'o','t','h','e','r','.',' ','I','N','V','A','L','I','D',' ','o','n',' ','t','a',
+    'b','l','e','s',' ','o','f',' ','R','o','o','m','K','i','t',' ','b','e','f','o',
+    'r','e',' ','0','.','7',' ','(','s','e','e',' ','r','o','o','m','.','m','i','g',
+    'r','a','t','i','o','n','_','r','e','p','o','r','t',')',',',' ','o','n',' ','a',
+    ' ','n','e','w','e','r',' ','s','c','h','e','m','a',' ','a','n','d',' ','o','n',
+    ' ','t','a','b','l','e','s',' ','o','f',' ','s','o','m','e','b','o','d','y',' ',
+    'e','l','s','e','.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.',
+    's','e','t','u','p','_','e','x','t','r','a','s','"',',','"','a','r','g','s','"',
+    ':','[',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    ']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n','g',
+    's','"',',','"','r','o','o','m','_','e','v','e','n','t','s','"',',','"','r','o',
+    'o','m','_','i','d','e','n','t','i','t','i','e','s','"',',','"','r','o','o','m',
+    '_','p','a','r','t','i','c','i','p','a','n','t','s','"',',','"','r','o','o','m',
+    '_','v','e','r','i','f','i','c','a','t','i','o','n','s','"',',','"','r','o','o',
+    'm','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A','d','d','s',
+    ' ','c','o','l','u','m','n','s',' ','f','o','r',' ','w','h','a','t',' ','R','o',
+    'o','m','K','i','t',' ','l','o','s','e','s',' ','(','a','n',' ','i','d','e','n',
+    't','i','t','y','\'','s',' ','p','h','o','n','e',' ','a','n','d',' ','e','x','t',
+    'e','r','n','a','l',' ','i','d','s',',',' ','a',' ','p','a','r','t','i','c','i',
+    'p','a','n','t','\'','s',' ','c','a','n','d','i','d','a','t','e','s',')',' ','a',
+    'n','d',' ','i','n','d','e','x','e','s',' ','t','h','a','t',' ','k','e','e','p',
+    ' ','r','o','u','t','i','n','g',',',' ','p','a','g','e','s',' ','o','f',' ','r',
+    'o','o','m','s',' ','a','n','d',' ','d','e','l','e','t','i','o','n','s',' ','f',
+    'r','o','m',' ','g','r','o','w','i','n','g',' ','w','i','t','h',' ','t','h','e',
+    ' ','t','a','b','l','e','s','.',' ','A','d','d','s',' ','o','n','l','y',' ','w',
+    'h','a','t',' ','i','s',' ','m','i','s','s','i','n','g',',',' ','a','n','d',' ',
+    'l','o','c','k','s',' ','t','h','e',' ','t','a','b','l','e','s','\'',' ','w','r',
+    'i','t','e','r','s',' ','o','u','t',' ','w','h','i','l','e',' ','i','t',' ','d',
+    'o','e','s',':',' ','o','n',' ','l','a','r','g','e',' ','t','a','b','l','e','s',
+    ' ','c','h','o','o','s','e',' ','t','h','e',' ','h','o','u','r','.','"','}',',',
+    '{','"','o','p','"',':','"','r','o','o','m','.','u','n','l','i','n','k','_','a',
+    'd','d','r','e','s','s','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','i','d','e','n','t','i','t','y','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','c','h','a','n','n','e','l','_','t','y','p',
+    'e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','d','d','r','e','s',
+    's','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','o','r','g','a','n','i',
+    'z','a','t','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t',
+    'e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','i','d','e','n','t','i','t','y','_',
+    'i','d','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','i','d','e','n','t','i','t','y','_','i','d','"',']',',','"','r','e','s','e',
+    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','r','o','o','m','_','i','d','e','n','t','i','t','i','e','s','"',',','"','r',
+    'o','o','m','_','i','d','e','n','t','i','t','y','_','a','d','d','r','e','s','s',
+    'e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[','{','"','s','t','a','t','u','s','"',':','"','A','B',
+    'S','E','N','T','"',',','"','w','h','e','n','"',':','"','t','h','e',' ','o','r',
+    'g','a','n','i','z','a','t','i','o','n',' ','h','a','s',' ','n','o',' ','s','u',
+    'c','h',' ','i','d','e','n','t','i','t','y','"','}',']',',','"','d','o','c','"',
+    ':','"','T','a','k','e','s',' ','a','n',' ','a','d','d','r','e','s','s',' ','f',
+    'r','o','m',' ','a','n',' ','i','d','e','n','t','i','t','y',' ','o','f',' ','t',
+    'h','e',' ','o','r','g','a','n','i','z','a','t','i','o','n',',',' ','i','f',' ',
+    'i','t',' ','h','a','s',' ','i','t','.','"','}',',','{','"','o','p','"',':','"',
+    'r','o','o','m','.','u','p','d','a','t','e','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"',
     't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
     'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
     ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
-    ',','{','"','n','a','m','e','"',':','"','m','e','s','s','a','g','e','s','"',',',
-    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
-    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
-    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',',','{','"','n','a','m','e','"',':','"','u','p','d','a','t','e','d','_','a',
+    ',','{','"','n','a','m','e','"',':','"','r','o','o','m','"',',','"','t','y','p',
+    'e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a',
+    'l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"',
+    'g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d','e',
+    'l','i','v','e','r','e','d','_','i','n','d','e','x','"',',','"','e','v','e','n',
+    't','_','c','o','u','n','t','"',',','"','l','a','t','e','s','t','_','i','n','d',
+    'e','x','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
+    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
+    '"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o',
+    'm','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[','{','"','s','t','a','t','u','s','"',':','"','A','B',
+    'S','E','N','T','"',',','"','w','h','e','n','"',':','"','n','o',' ','s','u','c',
+    'h',' ','r','o','o','m','"','}',']',',','"','d','o','c','"',':','"','W','r','i',
+    't','e','s',' ','a',' ','r','o','o','m',' ','a','n','e','w',',',' ','b','u','t',
+    ' ','f','o','r',' ','i','t','s',' ','t','i','m','e',' ','o','f',' ','c','r','e',
+    'a','t','i','o','n',' ','a','n','d',' ','i','t','s',' ','c','o','u','n','t','e',
+    'r','s',',',' ','w','h','o','s','e',' ','s','t','o','r','e','d',' ','v','a','l',
+    'u','e','s',' ','i','t',' ','g','i','v','e','s','.',' ','T','i','m','e','s',' ',
+    'a','r','e',' ','a','s',' ','g','i','v','e','n','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','u','p','d','a','t','e','_','b','i','n','d','i',
+    'n','g','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':',
+    '"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','c','h','a','n','n','e','l','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','b','i','n','d','i','n','g','"',',','"','t','y','p','e','"',':',
+    '"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v',
+    'e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a',
+    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a',
+    't','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':',
+    't','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t',
+    'a','b','l','e','s','"',':','[','"','r','o','o','m','_','b','i','n','d','i','n',
+    'g','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f',
+    'a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W','r','i','t',
+    'e','s',' ','a',' ','b','i','n','d','i','n','g',' ','a','n','e','w',',',' ','b',
+    'u','t',' ','f','o','r',' ','i','t','s',' ','t','i','m','e',' ','o','f',' ','a',
+    't','t','a','c','h','m','e','n','t','.',' ','N','o',' ','e','r','r','o','r',' ',
+    'w','h','e','n',' ','i','t',' ','i','s',' ','n','o','t',' ','t','h','e','r','e',
+    '.','"','}',',','{','"','o','p','"',':','"','r','o','o','m','.','u','p','d','a',
+    't','e','_','e','v','e','n','t','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','e','v','e','n','t','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','e','v','e','n','t','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
+    'b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s',
+    '"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','e','v','e','n','t',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','e','v','e',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
+    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W','r','i',
+    't','e','s',' ','a','n',' ','e','v','e','n','t','\'','s',' ','c','o','n','t','e',
+    'n','t',',',' ','s','t','a','t','u','s',',',' ','v','i','s','i','b','i','l','i',
+    't','y',',',' ','m','e','t','a','d','a','t','a',',',' ','i','d','e','m','p','o',
+    't','e','n','c','y',' ','k','e','y',',',' ','b','l','o','c','k','e','d','_','b',
+    'y',' ','a','n','d',' ','s','o','u','r','c','e',' ','(','b','u','t',' ','f','o',
+    'r',' ','i','t','s',' ','d','i','r','e','c','t','i','o','n',')',' ','a','n','e',
+    'w',';',' ','a','l','l',' ','e','l','s','e',' ','s','t','a','y','s',' ','a','s',
+    ' ','i','t',' ','w','a','s',' ','s','t','o','r','e','d','.',' ','N','o',' ','e',
+    'r','r','o','r',' ','w','h','e','n',' ','t','h','e','r','e',' ','i','s',' ','n',
+    'o',' ','s','u','c','h',' ','e','v','e','n','t','.','"','}',',','{','"','o','p',
+    '"',':','"','r','o','o','m','.','u','p','d','a','t','e','_','i','f','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o','m',
+    '_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n',
+    'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','r','o','o','m',
+    '"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','u','s','"',
+    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
+    'y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s',
+    'e','}',',','{','"','n','a','m','e','"',':','"','p','a','u','s','e','d','_','a',
     't','"',',','"','t','y','p','e','"',':','"','t','i','m','e','"',',','"','n','u',
     'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
     't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',',
-    '"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n',
-    's','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','l','a','s','t','_','a','c',
+    't','i','v','i','t','y','_','a','t','"',',','"','t','y','p','e','"',':','"','t',
+    'i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',',
+    '"','c','o','l','u','m','n','s','"',':','[','"','d','e','l','i','v','e','r','e',
+    'd','_','i','n','d','e','x','"',',','"','e','v','e','n','t','_','c','o','u','n',
+    't','"',',','"','l','a','t','e','s','t','_','i','n','d','e','x','"',']',',','"',
+    'b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s',
+    '"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o','m','_',
+    'i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','r','o','o','m','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    '{','"','s','t','a','t','u','s','"',':','"','C','O','N','F','L','I','C','T','"',
+    ',','"','w','h','e','n','"',':','"','t','h','e',' ','r','o','o','m',' ','h','a',
+    's',' ','m','o','v','e','d',' ','o','n',',',' ','o','r',' ','i','s',' ','n','o',
+    't',' ','t','h','e','r','e','"','}',']',',','"','d','o','c','"',':','"','A','s',
+    ' ','r','o','o','m','.','u','p','d','a','t','e',',',' ','i','f',' ','t','h','e',
+    ' ','s','t','o','r','e','d',' ','r','o','o','m',' ','s','t','i','l','l',' ','h',
+    'a','s',' ','t','h','i','s',' ','s','t','a','t','u','s',',',' ','`','p','a','u',
+    's','e','d','_','a','t','`',' ','a','n','d',' ','`','t','i','m','e','r','s','.',
+    'l','a','s','t','_','a','c','t','i','v','i','t','y','_','a','t','`','.','"','}',
+    ',','{','"','o','p','"',':','"','r','o','o','m','.','u','p','d','a','t','e','_',
+    'p','a','r','t','i','c','i','p','a','n','t','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','o','o','m','_','i','d','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ',','{','"','n','a','m','e','"',':','"','p','a','r','t','i','c','i','p','a','n',
+    't','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','p','a','r',
+    't','i','c','i','p','a','n','t','"',',','"','t','y','p','e','"',':','"','j','s',
+    'o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',
+    ',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h',
+    '"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','t','r','u',
+    'e',',','"','k','e','y','"',':','[','"','r','o','o','m','_','i','d','"',']',',',
+    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','r','o','o','m','_','p','a','r','t','i','c','i','p','a',
+    'n','t','s','"',']',',','"','n','e','e','d','s','"',':','"','r','o','o','m','.',
+    's','e','t','u','p','_','e','x','t','r','a','s','"',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','W','r','i','t','e','s',' ','a',
+    ' ','p','a','r','t','i','c','i','p','a','n','t',' ','a','n','e','w',',',' ','b',
+    'u','t',' ','f','o','r',' ','t','h','e',' ','t','i','m','e',' ','o','f',' ','j',
+    'o','i','n','i','n','g','.',' ','N','o',' ','e','r','r','o','r',' ','w','h','e',
+    'n',' ','i','t',' ','i','s',' ','n','o','t',' ','t','h','e','r','e','.','"','}',
+    ',','{','"','o','p','"',':','"','r','o','o','m','.','u','p','d','a','t','e','_',
+    'p','a','r','t','i','c','i','p','a','n','t','_','n','a','r','r','o','w','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','o','o',
+    'm','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','p','a','r',
+    't','i','c','i','p','a','n','t','_','i','d','"',',','"','t','y','p','e','"',':',
+    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','p','a','r','t','i','c','i','p','a','n','t','"',',','"','t','y',
+    'p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',
+    ',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t',
+    'e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','o','o',
+    'm','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s',
+    '"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o','m','_','p','a',
+    'r','t','i','c','i','p','a','n','t','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','A','s',' ','r','o','o','m','.','u','p','d','a','t','e','_','p',
+    'a','r','t','i','c','i','p','a','n','t',' ','o','n',' ','t','a','b','l','e','s',
+    ' ','t','h','a','t',' ','r','o','o','m','.','s','e','t','u','p','_','e','x','t',
+    'r','a','s',' ','h','a','s',' ','n','o','t',' ','e','x','t','e','n','d','e','d',
+    ':',' ','t','h','e',' ','c','a','n','d','i','d','a','t','e','s',' ','a','r','e',
+    ' ','n','o','t',' ','s','t','o','r','e','d','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','u','p','d','a','t','e','_','t','a','s','k','"',',',
+    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','t','a','s',
+    'k','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
+    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','t','a','s',
+    'k','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',
+    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
+    'n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',
+    ',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',
+    ':','[','"','t','a','s','k','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','t','a','s','k','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','W','r','i','t','e','s',' ','a',' ','t','a','s','k','\'','s',' ','t',
+    'i','t','l','e',',',' ','d','e','s','c','r','i','p','t','i','o','n',',',' ','a',
+    's','s','i','g','n','m','e','n','t',',',' ','s','t','a','t','u','s',' ','a','n',
+    'd',' ','m','e','t','a','d','a','t','a',' ','a','n','e','w','.',' ','N','o',' ',
+    'e','r','r','o','r',' ','w','h','e','n',' ','i','t',' ','i','s',' ','n','o','t',
+    ' ','t','h','e','r','e','.','"','}',',','{','"','o','p','"',':','"','r','o','o',
+    'm','.','u','p','d','a','t','e','_','v','e','r','i','f','i','c','a','t','i','o',
+    'n','_','r','e','q','u','e','s','t','"',',','"','a','r','g','s','"',':','[','{',
+    '"','n','a','m','e','"',':','"','r','e','q','u','e','s','t','_','i','d','"',',',
+    '"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','r','e','q','u','e','s','t','"',',',
+    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
+    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
+    ':','[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w',
+    'r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"',
+    'r','e','q','u','e','s','t','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r',
+    'o','o','m','_','v','e','r','i','f','i','c','a','t','i','o','n','_','r','e','q',
+    'u','e','s','t','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',
+    ',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','W',
+    'r','i','t','e','s',' ','a',' ','r','e','q','u','e','s','t',' ','a','n','e','w',
+    '.',' ','N','o',' ','e','r','r','o','r',' ','w','h','e','n',' ','i','t',' ','i',
+    's',' ','n','o','t',' ','t','h','e','r','e','.','"','}',',','{','"','o','p','"',
+    ':','"','r','o','o','m','.','w','r','i','t','e','_','c','h','a','n','g','e','_',
+    't','a','r','g','e','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','r','o','o','m','_','i','d','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
+    'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
+    'm','e','"',':','"','t','a','r','g','e','t','"',',','"','t','y','p','e','"',':',
+    '"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
+    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v',
+    'e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u',
+    'e',',','"','c','o','l','u','m','n','s','"',':','[','"','e','v','e','n','t','_',
+    'i','d','"',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"',
     'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
-    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','A','d','d',
-    's',' ','m','e','s','s','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a',
-    'r','r','a','y',',',' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ',
-    'a',' ','s','e','s','s','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',
-    ' ','w','h','i','c','h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r',
-    'e','a','d',' ','n','o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',
-    ' ','w','o','r','k','e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',
-    ' ','a','t',' ','t','h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e',
-    'i','t','h','e','r',' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s',
-    'a','g','e','s','.',' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',
-    ' ','i','s',' ','n','o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',
-    ' ','w','i','t','h',' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ',
-    'w','h','e','n',' ','e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a',
-    'n',' ','a','r','r','a','y','.','"','}',',','{','"','o','p','"',':','"','s','e',
-    's','s','i','o','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',
-    ':','[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e',
-    '"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':',
-    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    '"','r','o','o','m','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','r','o','o',
+    'm','_','e','v','e','n','t','s','"',']',',','"','n','e','e','d','s','"',':','n',
+    'u','l','l',',','"','f','a','i','l','s','"',':','[','{','"','s','t','a','t','u',
+    's','"',':','"','A','B','S','E','N','T','"',',','"','w','h','e','n','"',':','"',
+    't','h','e',' ','e','v','e','n','t',' ','i','s',' ','n','o','t',' ','i','n',' ',
+    't','h','e',' ','r','o','o','m','"','}',']',',','"','d','o','c','"',':','"','W',
+    'r','i','t','e','s',' ','a','n',' ','e','v','e','n','t',' ','o','f',' ','t','h',
+    'e',' ','r','o','o','m',' ','a','n','e','w',' ','a','s',' ','r','o','o','m','.',
+    'u','p','d','a','t','e','_','e','v','e','n','t',' ','d','o','e','s',';',' ','i',
+    'f',' ','i','t','s',' ','m','e','t','a','d','a','t','a',' ','s','a','y','s',' ',
+    '`','\\','"','d','e','l','e','t','e','d','\\','"',':',' ','t','r','u','e','`',',',
+    ' ','i','t','s',' ','e','d','i','t','s',' ','a','r','e',' ','m','a','r','k','e',
+    'd',' ','t','h','e',' ','s','a','m','e','.','"','}',',','{','"','o','p','"',':',
+    '"','r','u','n','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e',
+    '"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d',
+    'e','l','e','t','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u',
+    'e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y',
+    '"',':','[','"','r','u','n','_','i','d','"',']',',','"','r','e','s','e','n','d',
+    '"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
+    'p','_','e','v','e','n','t','s','"',',','"','a','c','p','_','r','u','n','s','"',
+    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
+    's','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',
+    ' ','a',' ','r','u','n',' ','a','n','d',' ','i','t','s',' ','e','v','e','n','t',
+    's',' ','t','o','g','e','t','h','e','r',',',' ','a','n','d',' ','t','h','e',' ',
+    'e','v','e','n','t','s',' ','a','l','s','o',' ','w','h','e','r','e',' ','t','h',
+    'e','r','e',' ','i','s',' ','n','o',' ','r','u','n','.',' ','G','i','v','e','s',
+    ' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','r','u','n','s',' ',
+    'd','e','l','e','t','e','d',',',' ','0',' ','o','r',' ','1','.','"','}',',','{',
+    '"','o','p','"',':','"','r','u','n','.','f','i','n','d','"',',','"','a','r','g',
+    's','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','n',
+    'a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"',
+    'n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i',
+    'o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m',
+    'i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u',
+    'l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',
+    ',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a',
+    'b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',
+    ']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r',
+    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    '"','t','o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t',
+    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
+    'c','p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u',
+    'l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':',
+    '"','A','s',' ','r','u','n','.','l','i','s','t',',',' ','b','u','t',' ','o','n',
+    'l','y',' ','t','h','e',' ','r','u','n','s',' ','o','f',' ','a','n',' ','a','g',
+    'e','n','t',',',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',',',' ','o',
+    'r',' ','o','f',' ','b','o','t','h',';',' ','n','o','n','e',' ','w','h','e','n',
+    ' ','n','e','i','t','h','e','r',' ','i','s',' ','g','i','v','e','n','.','"','}',
+    ',','{','"','o','p','"',':','"','r','u','n','.','l','i','s','t','"',',','"','a',
+    'r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','l','i','m','i','t',
+    '"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l',
+    'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
+    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
+    '}',',','{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"',
+    't','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',
+    ':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','t',
+    'o','t','a','l','"',',','"','r','u','n','s','"',']',',','"','b','a','t','c','h',
+    '"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c',
+    'p','_','r','u','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l',
+    'l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"',
+    'A',' ','p','a','g','e',' ','o','f',' ','a','l','l',' ','r','u','n','s',',',' ',
+    'n','e','w','e','s','t',' ','f','i','r','s','t',' ','(','r','u','n','s',' ','w',
+    'i','t','h','o','u','t',' ','a',' ','t','i','m','e',' ','b','e','f','o','r','e',
+    ' ','t','h','e','m',')',',',' ','a','n','d',' ','h','o','w',' ','m','a','n','y',
+    ' ','t','h','e','r','e',' ','a','r','e',' ','i','n',' ','a','l','l',' ','p','a',
+    'g','e','s',',',' ','b','o','t','h',' ','o','f',' ','o','n','e',' ','s','n','a',
+    'p','s','h','o','t','.',' ','C','o','u','n','t','i','n','g',' ','r','e','a','d',
+    's',' ','t','h','e',' ','w','h','o','l','e',' ','t','a','b','l','e',';',' ','t',
+    'h','e',' ','p','a','g','e',' ','i','s',' ','q','u','i','c','k',' ','w','i','t',
+    'h',' ','t','h','e',' ','i','n','d','e','x',' ','t','h','a','t',' ','a','c','p',
+    '.','i','n','d','e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p',
+    '"',':','"','r','u','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':',
+    '[','{','"','n','a','m','e','"',':','"','r','u','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a',
+    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','r','u','n','_','i','d','"',',','"','a','g','e','n','t','_','n','a','m',
+    'e','"',',','"','s','e','s','s','i','o','n','_','i','d','"',',','"','s','t','a',
+    't','u','s','"',',','"','o','u','t','p','u','t','"',',','"','e','r','r','o','r',
+    '"',',','"','a','w','a','i','t','_','r','e','q','u','e','s','t','"',',','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','f','i','n','i','s','h','e','d',
+    '_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i',
+    'd','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"',
+    't','a','b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','r','u','n',' ',
+    'o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ','n','u','l','l','.',
+    ' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a','t',' ','i','s',' ',
+    'n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A','L','I','D','.','"',
+    '}',',','{','"','o','p','"',':','"','r','u','n','.','s','a','v','e','"',',','"',
+    'a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','r','u','n','_',
+    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
+    'm','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f',
+    'a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','g','e','n','t',
+    '_','n','a','m','e','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e',
+    's','s','i','o','n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    's','t','a','t','u','s','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
+    'u','t','p','u','t','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o',
+    'n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',
+    ':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','e','r','r',
+    'o','r','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n',
+    'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
+    'p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a',
+    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','a','w','a','i','t','_',
+    'r','e','q','u','e','s','t','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','c',
+    'r','e','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t',
+    'i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
+    '"','f','i','n','i','s','h','e','d','_','a','t','"',',','"','t','y','p','e','"',
+    ':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
+    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p',
+    'e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
     's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
-    'i','v','e','s','"',':','"','o','n','e','"',',','"','b','a','r','e','"',':','t',
-    'r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','d','e','l','e',
-    't','e','d','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
-    'w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i',
-    'o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
-    'e','t','e','s',' ','a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ',
-    'r','u','n','s',' ','a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y',
-    '.',' ','G','i','v','e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o',
-    'f',' ','s','e','s','s','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ',
-    '0',' ','o','r',' ','1','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
-    's','i','o','n','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{',
-    '"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"',
-    't','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l',
-    's','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
-    's','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',':','f','a',
-    'l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','i','d','"',',',
-    '"','h','i','s','t','o','r','y','"',',','"','s','t','a','t','e','"',',','"','c',
-    'r','e','a','t','e','d','_','a','t','"',',','"','u','p','d','a','t','e','d','_',
-    'a','t','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w',
-    'r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',
-    '"','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
-    ',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_','s','e','s','s',
-    'i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
-    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
-    'e',' ','s','e','s','s','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',
-    ',',' ','o','r',' ','n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n',
-    't',' ','t','h','a','t',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',
-    ' ','I','N','V','A','L','I','D','.','"','}',',','{','"','o','p','"',':','"','s',
-    'e','s','s','i','o','n','.','s','a','v','e','"',',','"','a','r','g','s','"',':',
+    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','r','u','n','_','i','d',
+    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
+    'b','l','e','s','"',':','[','"','a','c','p','_','r','u','n','s','"',']',',','"',
+    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
+    '[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','r',
+    'u','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o',
+    'n','e',' ','o','f',' ','t','h','a','t',' ','i','d','.',' ','`','o','u','t','p',
+    'u','t','`',' ','(','a','n',' ','a','r','r','a','y',' ','o','f',' ','m','e','s',
+    's','a','g','e','s',')',',',' ','`','e','r','r','o','r','`',' ','a','n','d',' ',
+    '`','a','w','a','i','t','_','r','e','q','u','e','s','t','`',' ','a','r','e',' ',
+    'J','S','O','N',' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ',
+    '`','u','p','d','a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n',
+    'o','w',',',' ','e','a','c','h',' ','r','o','w',' ','o','f',' ','a',' ','b','a',
+    't','c','h',' ','w','i','t','h',' ','a',' ','t','i','m','e',' ','o','f',' ','i',
+    't','s',' ','o','w','n','.','"','}',',','{','"','o','p','"',':','"','s','e','s',
+    's','i','o','n','.','a','p','p','e','n','d','"',',','"','a','r','g','s','"',':',
     '[','{','"','n','a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',
     ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
     'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s',
     'e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a',
-    'm','e','"',':','"','h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',
-    ':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t',
-    'r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',
-    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
-    'e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e','"',':','"','j',
-    's','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',
-    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
-    'i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':',
-    '"','u','p','d','a','t','e','d','_','a','t','"',',','"','t','y','p','e','"',':',
-    '"','t','i','m','e','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r',
-    'u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e',
-    's','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f','a','l',
-    's','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b','a','t',
-    'c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','t','r',
-    'u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',',','"','r','e','s',
-    'e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',':','[',
-    '"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',',','"','n','e','e',
-    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
-    '"','d','o','c','"',':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s',
-    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
-    'o','n','e',' ','o','f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ',
-    't','i','m','e',' ','o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r',
-    'v','i','v','e','s','.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',
-    ' ','a','r','r','a','y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ',
-    'a','n','d',' ','`','s','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',
-    ' ','t','e','x','t','s','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d',
-    'a','t','e','d','_','a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"',
-    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','c','o','u','n','t',
-    '"',',','"','a','r','g','s','"',':','[',']',',','"','g','i','v','e','s','"',':',
-    '"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c',
-    'o','l','u','m','n','s','"',':','[','"','c','o','u','n','t','"',']',',','"','b',
-    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
-    ':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s',
-    'e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':',
-    '[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e',
-    'e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',
-    ',','"','d','o','c','"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a',
-    't','e','s',' ','t','h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ',
-    '(','e','x','a','c','t',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h',
-    'o','l','e',' ','t','a','b','l','e',')','.','"','}',',','{','"','o','p','"',':',
-    '"','s','t','a','t','e','.','d','e','l','e','t','e','"',',','"','a','r','g','s',
-    '"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d',
-    '"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l',
-    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
-    't','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s',
-    'e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_',
-    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',
-    ',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m',
-    'n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',',
-    '"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':',
-    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
-    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',',
-    '"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a',
-    't','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"',
-    'f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','D','e','l',
-    'e','t','e','s',' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ',
-    's','e','s','s','i','o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h',
-    'e','n',' ','i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"',
-    'o','p','"',':','"','s','t','a','t','e','.','f','i','n','d','"',',','"','a','r',
-    'g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_',
-    'i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n',
-    'u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e',
-    'm','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a',
-    'l','s','e','}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o',
-    'n','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',',
-    '"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o',
-    'n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','y',
-    'b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c','o',
-    'l','u','m','n','s','"',':','[','"','s','t','a','t','e','"',']',',','"','b','a',
-    't','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f',
-    'a','l','s','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_','i',
-    'd','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
-    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
-    ']',',','"','d','o','c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o',
-    'a','d',',',' ','w','i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i',
-    'n',' ','a','n',' ','o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e',
-    'd',' ','J','S','O','N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ',
-    'f','r','o','m',' ','a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ',
-    'h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s',
-    't','a','t','e','.','i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',
-    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
-    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
-    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
+    'm','e','"',':','"','m','e','s','s','a','g','e','s','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','u','p','d','a','t','e','d','_','a','t','"',',','"','t',
+    'y','p','e','"',':','"','t','i','m','e','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f',
+    'a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',',
+    '"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e',
+    '"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
     ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
-    'e',' ','G','I','N',' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a',
-    't','e','.','s','e','a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w',
-    'i','t','h','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
-    'l','i','s','t','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
-    '"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',':',
-    '"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a',
-    'l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',',',
-    '"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e',
-    '"',':','"','l','i','m','i','t','"',',','"','t','y','p','e','"',':','"','i','n',
-    't','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
+    '"',':','[',']',',','"','d','o','c','"',':','"','A','d','d','s',' ','m','e','s',
+    's','a','g','e','s',',',' ','a',' ','J','S','O','N',' ','a','r','r','a','y',',',
+    ' ','t','o',' ','t','h','e',' ','e','n','d',' ','o','f',' ','a',' ','s','e','s',
+    's','i','o','n','\'','s',' ','h','i','s','t','o','r','y',',',' ','w','h','i','c',
+    'h',' ','n','e','e','d',' ','n','o','t',' ','b','e',' ','r','e','a','d',' ','n',
+    'o','r',' ','s','e','n','t',':',' ','o','f',' ','t','w','o',' ','w','o','r','k',
+    'e','r','s',' ','t','h','a','t',' ','a','p','p','e','n','d',' ','a','t',' ','t',
+    'h','e',' ','s','a','m','e',' ','t','i','m','e',' ','n','e','i','t','h','e','r',
+    ' ','l','o','s','e','s',' ','i','t','s',' ','m','e','s','s','a','g','e','s','.',
+    ' ','A',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','i','s',' ','n',
+    'o','t',' ','t','h','e','r','e',' ','b','e','g','i','n','s',' ','w','i','t','h',
+    ' ','t','h','e','m','.',' ','I','N','V','A','L','I','D',' ','w','h','e','n',' ',
+    'e','i','t','h','e','r',' ','i','s',' ','n','o','t',' ','a','n',' ','a','r','r',
+    'a','y','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n',
+    '.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
+    'a','m','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e',
+    'x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',
+    ',','"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l',
+    'i','s','t','"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',
+    ':','"','o','n','e','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','d','e','l','e','t','e','d','"',']',
+    ',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e',
+    's','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
+    'a',' ','s','e','s','s','i','o','n',';',' ','i','t','s',' ','r','u','n','s',' ',
+    'a','n','d',' ','e','v','e','n','t','s',' ','s','t','a','y','.',' ','G','i','v',
+    'e','s',' ','t','h','e',' ','n','u','m','b','e','r',' ','o','f',' ','s','e','s',
+    's','i','o','n','s',' ','d','e','l','e','t','e','d',',',' ','0',' ','o','r',' ',
+    '1','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o','n','.',
+    'l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m','e',
+    '"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',
+    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m',
+    'a','y','b','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"',
+    'c','o','l','u','m','n','s','"',':','[','"','i','d','"',',','"','h','i','s','t',
+    'o','r','y','"',',','"','s','t','a','t','e','"',',','"','c','r','e','a','t','e',
+    'd','_','a','t','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
+    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
+    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[','"','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b',
+    'l','e','s','"',':','[','"','a','c','p','_','s','e','s','s','i','o','n','s','"',
+    ']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l',
+    's','"',':','[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s',
+    's','i','o','n',' ','o','f',' ','t','h','a','t',' ','i','d',',',' ','o','r',' ',
+    'n','u','l','l','.',' ','A',' ','d','o','c','u','m','e','n','t',' ','t','h','a',
+    't',' ','i','s',' ','n','o',' ','J','S','O','N',' ','i','s',' ','I','N','V','A',
+    'L','I','D','.','"','}',',','{','"','o','p','"',':','"','s','e','s','s','i','o',
+    'n','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n','a',
+    'm','e','"',':','"','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x',
+    't','"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',',
+    '"','n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i',
+    's','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"',
+    'h','i','s','t','o','r','y','"',',','"','t','y','p','e','"',':','"','j','s','o',
+    'n','"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"',
     'n','o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s',
-    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','o',
-    'f','f','s','e','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',',
+    't','"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','s',
+    't','a','t','e','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',',
     '"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n',
     'e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':',
-    'f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','m','a','n',
-    'y','"',',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u',
-    'm','n','s','"',':','[','"','s','e','s','s','i','o','n','_','i','d','"',']',',',
-    '"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s',
-    '"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e',
-    's','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',
-    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
-    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
-    ']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n',
-    's',' ','o','f',' ','a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ',
-    'r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',
-    ';',' ','a','l','l',' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u',
-    't',' ','a',' ','l','i','m','i','t','.','"','}',',','{','"','o','p','"',':','"',
-    's','t','a','t','e','.','l','o','a','d','"',',','"','a','r','g','s','"',':','[',
+    'f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','u','p','d','a',
+    't','e','d','_','a','t','"',',','"','t','y','p','e','"',':','"','t','i','m','e',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n',
+    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    '"',':','f','a','l','s','e','}',']',',','"','g','i','v','e','s','"',':','"','n',
+    'o','n','e','"',',','"','b','a','r','e','"',':','f','a','l','s','e',',','"','c',
+    'o','l','u','m','n','s','"',':','[',']',',','"','b','a','t','c','h','"',':','t',
+    'r','u','e',',','"','w','r','i','t','e','s','"',':','t','r','u','e',',','"','k',
+    'e','y','"',':','[','"','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
+    '"','n','o','"',',','"','t','a','b','l','e','s','"',':','[','"','a','c','p','_',
+    's','e','s','s','i','o','n','s','"',']',',','"','n','e','e','d','s','"',':','n',
+    'u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',
+    ':','"','S','t','o','r','e','s',' ','a',' ','s','e','s','s','i','o','n',' ','i',
+    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','o',
+    'f',' ','t','h','a','t',' ','i','d',';',' ','i','t','s',' ','t','i','m','e',' ',
+    'o','f',' ','c','r','e','a','t','i','o','n',' ','s','u','r','v','i','v','e','s',
+    '.',' ','`','h','i','s','t','o','r','y','`',' ','(','a','n',' ','a','r','r','a',
+    'y',' ','o','f',' ','m','e','s','s','a','g','e','s',')',' ','a','n','d',' ','`',
+    's','t','a','t','e','`',' ','a','r','e',' ','J','S','O','N',' ','t','e','x','t',
+    's','.',' ','W','i','t','h','o','u','t',' ','`','u','p','d','a','t','e','d','_',
+    'a','t','`',' ','i','t',' ','i','s',' ','n','o','w','.','"','}',',','{','"','o',
+    'p','"',':','"','s','t','a','t','e','.','c','o','u','n','t','"',',','"','a','r',
+    'g','s','"',':','[',']',',','"','g','i','v','e','s','"',':','"','o','n','e','"',
+    ',','"','b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n',
+    's','"',':','[','"','c','o','u','n','t','"',']',',','"','b','a','t','c','h','"',
+    ':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s',
+    'e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',':',
+    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
+    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
+    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
+    '"',':','"','H','o','w',' ','m','a','n','y',' ','s','t','a','t','e','s',' ','t',
+    'h','e',' ','t','a','b','l','e',' ','h','o','l','d','s',' ','(','e','x','a','c',
+    't',':',' ','r','e','a','d','s',' ','t','h','e',' ','w','h','o','l','e',' ','t',
+    'a','b','l','e',')','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t',
+    'e','.','d','e','l','e','t','e','"',',','"','a','r','g','s','"',':','[','{','"',
+    'n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y',
+    'p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e',
+    '"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t',
+    'r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"',
+    'n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"',
+    't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
+    ':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',
+    ',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r',
+    'e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',
+    ']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t',
+    'e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e',
+    'n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',
+    ',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l',
+    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
+    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
+    '"',':','[',']',',','"','d','o','c','"',':','"','D','e','l','e','t','e','s',' ',
+    't','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i',
+    'o','n',';',' ','n','o',' ','e','r','r','o','r',' ','w','h','e','n',' ','i','t',
+    ' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"',
+    's','t','a','t','e','.','f','i','n','d','"',',','"','a','r','g','s','"',':','[',
     '{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"',
     't','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b',
     'l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',
@@ -6491,54 +12373,36 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
     'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','y','b','e','"',',','"',
-    'b','a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':','t',
-    'r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',','"',
-    'k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e',
-    's','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',':',
-    '"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g','e',
-    'n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',':',
-    'n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o','c',
-    '"',':','"','T','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e',
-    's','s','i','o','n',',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ',
-    'i','t',' ','h','a','s',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',
-    ':','"','s','t','a','t','e','.','s','a','v','e','"',',','"','a','r','g','s','"',
-    ':','[','{','"','n','a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',
-    ',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l',
-    'a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t',
-    'y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',',','{','"','n','a','m','e','"',':','"','s','e','s','s','i','o','n','_','i',
-    'd','"',',','"','t','y','p','e','"',':','"','t','e','x','t','"',',','"','n','u',
-    'l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m',
-    'p','t','y','"',':','t','r','u','e',',','"','l','i','s','t','"',':','f','a','l',
-    's','e','}',',','{','"','n','a','m','e','"',':','"','s','t','a','t','e','"',',',
-    '"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l','l','a',
-    'b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y',
-    '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
-    '}',']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b',
-    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[','"','a',
-    'g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d',
-    '"',']',',','"','r','e','s','e','n','d','"',':','"','n','o','"',',','"','t','a',
-    'b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s',
-    '"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i',
-    'l','s','"',':','[',']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',
-    ' ','t','h','e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s',
-    'i','o','n',' ','i','n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ',
-    'o','n','e',' ','i','t',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d',
-    '_','a','t','`',' ','s','u','r','v','i','v','e','s',',',' ','`','u','p','d','a',
-    't','e','d','_','a','t','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',
-    ' ','r','o','w',' ','o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',
-    ' ','a',' ','t','i','m','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ',
-    's','o',' ','t','h','a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',
-    ' ','l','i','s','t','s',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e',
-    'r',' ','o','f',' ','s','u','b','m','i','s','s','i','o','n','.','"','}',',','{',
-    '"','o','p','"',':','"','s','t','a','t','e','.','s','e','a','r','c','h','"',',',
-    '"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','c','o','n',
-    't','a','i','n','s','"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',
-    ',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"','n',
-    'o','n','e','m','p','t','y','"',':','f','a','l','s','e',',','"','l','i','s','t',
+    'b','a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s',
+    '"',':','[','"','s','t','a','t','e','"',']',',','"','b','a','t','c','h','"',':',
+    't','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l','s','e',',',
+    '"','k','e','y','"',':','[','"','a','g','e','n','t','_','i','d','"',',','"','s',
+    'e','s','s','i','o','n','_','i','d','"',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
+    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','A','s',' ','s','t','a','t','e','.','l','o','a','d',',',' ','w',
+    'i','t','h',' ','t','h','e',' ','s','t','a','t','e',' ','i','n',' ','a','n',' ',
+    'o','b','j','e','c','t',':',' ','a',' ','s','t','o','r','e','d',' ','J','S','O',
+    'N',' ','n','u','l','l',' ','d','i','f','f','e','r','s',' ','f','r','o','m',' ',
+    'a',' ','s','e','s','s','i','o','n',' ','t','h','a','t',' ','h','a','s',' ','n',
+    'o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
+    'i','n','d','e','x','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
+    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','G','I','N',
+    ' ','i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','s','e',
+    'a','r','c','h',' ','i','s',' ','q','u','i','c','k',' ','w','i','t','h','.','"',
+    '}',',','{','"','o','p','"',':','"','s','t','a','t','e','.','l','i','s','t','"',
+    ',','"','a','r','g','s','"',':','[','{','"','n','a','m','e','"',':','"','a','g',
+    'e','n','t','_','i','d','"',',','"','t','y','p','e','"',':','"','t','e','x','t',
+    '"',',','"','n','u','l','l','a','b','l','e','"',':','f','a','l','s','e',',','"',
+    'n','o','n','e','m','p','t','y','"',':','t','r','u','e',',','"','l','i','s','t',
     '"',':','f','a','l','s','e','}',',','{','"','n','a','m','e','"',':','"','l','i',
     'm','i','t','"',',','"','t','y','p','e','"',':','"','i','n','t','"',',','"','n',
     'u','l','l','a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m',
@@ -6548,40 +12412,119 @@ static const char KEEP_CATALOG_JSON[] = {
     'a','b','l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y',
     '"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e',
     '}',']',',','"','g','i','v','e','s','"',':','"','m','a','n','y','"',',','"','b',
-    'a','r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',
-    ':','[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o',
-    'n','_','i','d','"',',','"','u','p','d','a','t','e','d','_','a','t','"',']',',',
-    '"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e',
-    's','"',':','f','a','l','s','e',',','"','k','e','y','"',':','[',']',',','"','r',
-    'e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s',
-    '"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"',
-    'n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':',
-    '[',']',',','"','d','o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o',
-    'n','s',' ','w','h','o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a',
-    'i','n','s',' ','t','h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(',
-    'P','o','s','t','g','r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o',
-    's','t',' ','r','e','c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i',
-    'r','s','t','.',' ','Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ',
-    'i','n','d','e','x',' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d',
-    'e','x',' ','m','a','k','e','s','.','"','}',',','{','"','o','p','"',':','"','s',
-    't','a','t','e','.','s','e','t','u','p','"',',','"','a','r','g','s','"',':','[',
-    ']',',','"','g','i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a',
-    'r','e','"',':','f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':',
-    '[',']',',','"','b','a','t','c','h','"',':','f','a','l','s','e',',','"','w','r',
-    'i','t','e','s','"',':','t','r','u','e',',','"','k','e','y','"',':','[',']',',',
-    '"','r','e','s','e','n','d','"',':','"','y','e','s','"',',','"','t','a','b','l',
-    'e','s','"',':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',
-    ',','"','n','e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s',
-    '"',':','[',']',',','"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h',
-    'e',' ','t','a','b','l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e',
-    'x','e','s',' ','w','h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i',
-    's',' ','n','o','t',' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',
-    ' ','t','h','a','t',' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',
-    ' ','a','s',' ','i','t',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',
-    ' ','w','i','t','h',' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n',
-    'l','y',' ','m','a','y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a',
-    'c','i','n','g',' ','p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ',
-    'f','o','r',' ','e','a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
+    'a','r','e','"',':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':',
+    '[','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','b','a','t','c',
+    'h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',':','f','a','l',
+    's','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d','"',
+    ':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a','g',
+    'e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s','"',
+    ':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d','o',
+    'c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','o','f',' ',
+    'a','n',' ','a','g','e','n','t',',',' ','m','o','s','t',' ','r','e','c','e','n',
+    't','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t',';',' ','a','l','l',
+    ' ','o','f',' ','t','h','e','m',' ','w','i','t','h','o','u','t',' ','a',' ','l',
+    'i','m','i','t','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e',
+    '.','l','o','a','d','"',',','"','a','r','g','s','"',':','[','{','"','n','a','m',
+    'e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p','e','"',
+    ':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',':','f',
+    'a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r','u','e',
+    ',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n','a','m',
+    'e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
+    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','y','b','e','"',',','"','b','a','r','e','"',
+    ':','t','r','u','e',',','"','c','o','l','u','m','n','s','"',':','[','"','s','t',
+    'a','t','e','"',']',',','"','b','a','t','c','h','"',':','t','r','u','e',',','"',
+    'w','r','i','t','e','s','"',':','f','a','l','s','e',',','"','k','e','y','"',':',
+    '[','"','a','g','e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n',
+    '_','i','d','"',']',',','"','r','e','s','e','n','d','"',':','"','y','e','s','"',
+    ',','"','t','a','b','l','e','s','"',':','[','"','a','g','e','n','t','_','s','t',
+    'a','t','e','s','"',']',',','"','n','e','e','d','s','"',':','n','u','l','l',',',
+    '"','f','a','i','l','s','"',':','[',']',',','"','d','o','c','"',':','"','T','h',
+    'e',' ','s','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',
+    ',',' ','o','r',' ','n','u','l','l',' ','w','h','e','n',' ','i','t',' ','h','a',
+    's',' ','n','o','n','e','.','"','}',',','{','"','o','p','"',':','"','s','t','a',
+    't','e','.','s','a','v','e','"',',','"','a','r','g','s','"',':','[','{','"','n',
+    'a','m','e','"',':','"','a','g','e','n','t','_','i','d','"',',','"','t','y','p',
+    'e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','t','r',
+    'u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{','"','n',
+    'a','m','e','"',':','"','s','e','s','s','i','o','n','_','i','d','"',',','"','t',
+    'y','p','e','"',':','"','t','e','x','t','"',',','"','n','u','l','l','a','b','l',
+    'e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    't','r','u','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',','{',
+    '"','n','a','m','e','"',':','"','s','t','a','t','e','"',',','"','t','y','p','e',
+    '"',':','"','j','s','o','n','"',',','"','n','u','l','l','a','b','l','e','"',':',
+    'f','a','l','s','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"',
+    'b','a','t','c','h','"',':','t','r','u','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[','"','a','g','e','n','t','_',
+    'i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',']',',','"','r',
+    'e','s','e','n','d','"',':','"','n','o','"',',','"','t','a','b','l','e','s','"',
+    ':','[','"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n',
+    'e','e','d','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',
+    ']',',','"','d','o','c','"',':','"','S','t','o','r','e','s',' ','t','h','e',' ',
+    's','t','a','t','e',' ','o','f',' ','a',' ','s','e','s','s','i','o','n',' ','i',
+    'n',' ','p','l','a','c','e',' ','o','f',' ','t','h','e',' ','o','n','e',' ','i',
+    't',' ','h','a','d','.',' ','`','c','r','e','a','t','e','d','_','a','t','`',' ',
+    's','u','r','v','i','v','e','s',',',' ','`','u','p','d','a','t','e','d','_','a',
+    't','`',' ','i','s',' ','n','o','w',';',' ','e','a','c','h',' ','r','o','w',' ',
+    'o','f',' ','a',' ','b','a','t','c','h',' ','g','e','t','s',' ','a',' ','t','i',
+    'm','e',' ','o','f',' ','i','t','s',' ','o','w','n',',',' ','s','o',' ','t','h',
+    'a','t',' ','n','e','w','e','s','t','-','f','i','r','s','t',' ','l','i','s','t',
+    's',' ','k','e','e','p',' ','t','h','e',' ','o','r','d','e','r',' ','o','f',' ',
+    's','u','b','m','i','s','s','i','o','n','.','"','}',',','{','"','o','p','"',':',
+    '"','s','t','a','t','e','.','s','e','a','r','c','h','"',',','"','a','r','g','s',
+    '"',':','[','{','"','n','a','m','e','"',':','"','c','o','n','t','a','i','n','s',
+    '"',',','"','t','y','p','e','"',':','"','j','s','o','n','"',',','"','n','u','l',
+    'l','a','b','l','e','"',':','f','a','l','s','e',',','"','n','o','n','e','m','p',
+    't','y','"',':','f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l',
+    's','e','}',',','{','"','n','a','m','e','"',':','"','l','i','m','i','t','"',',',
+    '"','t','y','p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b',
+    'l','e','"',':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':',
+    'f','a','l','s','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',',',
+    '{','"','n','a','m','e','"',':','"','o','f','f','s','e','t','"',',','"','t','y',
+    'p','e','"',':','"','i','n','t','"',',','"','n','u','l','l','a','b','l','e','"',
+    ':','t','r','u','e',',','"','n','o','n','e','m','p','t','y','"',':','f','a','l',
+    's','e',',','"','l','i','s','t','"',':','f','a','l','s','e','}',']',',','"','g',
+    'i','v','e','s','"',':','"','m','a','n','y','"',',','"','b','a','r','e','"',':',
+    'f','a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[','"','a','g',
+    'e','n','t','_','i','d','"',',','"','s','e','s','s','i','o','n','_','i','d','"',
+    ',','"','u','p','d','a','t','e','d','_','a','t','"',']',',','"','b','a','t','c',
+    'h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',':','f','a',
+    'l','s','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e','n','d',
+    '"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[','"','a',
+    'g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e','d','s',
+    '"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',','"','d',
+    'o','c','"',':','"','T','h','e',' ','s','e','s','s','i','o','n','s',' ','w','h',
+    'o','s','e',' ','s','t','a','t','e',' ','c','o','n','t','a','i','n','s',' ','t',
+    'h','e',' ','g','i','v','e','n',' ','J','S','O','N',' ','(','P','o','s','t','g',
+    'r','e','S','Q','L','\'','s',' ','@','>',')',',',' ','m','o','s','t',' ','r','e',
+    'c','e','n','t','l','y',' ','s','a','v','e','d',' ','f','i','r','s','t','.',' ',
+    'Q','u','i','c','k',' ','w','i','t','h',' ','t','h','e',' ','i','n','d','e','x',
+    ' ','t','h','a','t',' ','s','t','a','t','e','.','i','n','d','e','x',' ','m','a',
+    'k','e','s','.','"','}',',','{','"','o','p','"',':','"','s','t','a','t','e','.',
+    's','e','t','u','p','"',',','"','a','r','g','s','"',':','[',']',',','"','g','i',
+    'v','e','s','"',':','"','n','o','n','e','"',',','"','b','a','r','e','"',':','f',
+    'a','l','s','e',',','"','c','o','l','u','m','n','s','"',':','[',']',',','"','b',
+    'a','t','c','h','"',':','f','a','l','s','e',',','"','w','r','i','t','e','s','"',
+    ':','t','r','u','e',',','"','k','e','y','"',':','[',']',',','"','r','e','s','e',
+    'n','d','"',':','"','y','e','s','"',',','"','t','a','b','l','e','s','"',':','[',
+    '"','a','g','e','n','t','_','s','t','a','t','e','s','"',']',',','"','n','e','e',
+    'd','s','"',':','n','u','l','l',',','"','f','a','i','l','s','"',':','[',']',',',
+    '"','d','o','c','"',':','"','M','a','k','e','s',' ','t','h','e',' ','t','a','b',
+    'l','e',' ','a','n','d',' ','i','t','s',' ','i','n','d','e','x','e','s',' ','w',
+    'h','e','n',' ','t','h','e',' ','t','a','b','l','e',' ','i','s',' ','n','o','t',
+    ' ','t','h','e','r','e','.',' ','A',' ','t','a','b','l','e',' ','t','h','a','t',
+    ' ','e','x','i','s','t','s',' ','i','s',' ','l','e','f','t',' ','a','s',' ','i',
+    't',' ','i','s',',',' ','s','o',' ','a',' ','r','o','l','e',' ','w','i','t','h',
+    ' ','d','a','t','a',' ','r','i','g','h','t','s',' ','o','n','l','y',' ','m','a',
+    'y',' ','c','a','l','l',' ','t','h','i','s','.',' ','R','a','c','i','n','g',' ',
+    'p','r','o','c','e','s','s','e','s',' ','w','a','i','t',' ','f','o','r',' ','e',
+    'a','c','h',' ','o','t','h','e','r','.','"','}',']',0,
 };
 
 #endif

@@ -1,0 +1,163 @@
+-- What the rooms get beyond RoomKit's own tables: columns for the fields that RoomKit does not store, and indexes that keep
+-- routing, pages and deletions from growing with the tables. RoomKit works on with them there.
+
+-- op: room.setup_extras
+-- args:
+-- gives: none
+-- batch: no    resend: yes    writes: yes
+-- Adds columns for what RoomKit loses (an identity's phone and external ids, a participant's candidates) and indexes that
+-- keep routing, pages of rooms and deletions from growing with the tables. Adds only what is missing, and locks the
+-- tables' writers out while it does: on large tables choose the hour.
+do $statekeep$
+declare
+    path constant text := current_setting('search_path');
+    step record;
+begin
+    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+    perform pg_advisory_xact_lock(1919905645);
+    for step in
+        select v.* from (values
+            ({room_identities:literal}, 'phone', 'text'), ({room_identities:literal}, 'external_id', 'text'),
+            ({room_identities:literal}, 'external_ids', 'jsonb'), ({room_participants:literal}, 'candidates', 'text[]')
+        ) as v(name, added, definition)
+        where not exists (
+            select from pg_attribute where attrelid = to_regclass(v.name) and attname = v.added and not attisdropped)
+    loop
+        execute format('alter table %s add column %I %s', step.name, step.added, step.definition);
+    end loop;
+    for step in
+        select v.*, (t.relname || '_statekeep_' || v.suffix)::name as wanted
+        from (values
+            ({rooms:literal}, 'created', '(created_at, id collate "C")'),
+            ({rooms:literal}, 'org_created', '(organization_id, created_at, id collate "C")'),
+            ({rooms:literal}, 'status_created', '(status, created_at, id collate "C")'),
+            ({rooms:literal}, 'metadata', 'using gin (metadata jsonb_path_ops)'),
+            ({room_bindings:literal}, 'participant', '(participant_id) where participant_id is not null'),
+            ({room_bindings:literal}, 'unnamed', '(channel_id) where participant_id is null and not is_group'),
+            ({room_bindings:literal}, 'group', '(channel_id) where is_group'),
+            ({room_participants:literal}, 'unlisted', '(room_id) where connected_via[1] is distinct from channel_id'),
+            ({room_events:literal}, 'target', $i$((content ->> 'target_event_id'))
+                where content ->> 'type' in ('edit', 'delete')$i$),
+            ({room_verifications:literal}, 'status', '(status)')
+        ) as v(name, suffix, definition)
+        join pg_class as t on t.oid = to_regclass(v.name)
+        where not exists (
+            select from pg_index as x join pg_class as c on c.oid = x.indexrelid
+            where x.indrelid = t.oid and c.relname = (t.relname || '_statekeep_' || v.suffix)::name)
+    loop
+        execute format('create index %I on %s %s', step.wanted, step.name, step.definition);
+    end loop;
+    perform set_config('search_path', path, true);
+end
+$statekeep$;
+
+-- op: room.schema
+-- args:
+-- gives: one {layout, empty, unique_index, extended, legacy_parent_index}
+-- batch: no    resend: yes    writes: no
+-- What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before 0.7, 2 today's; `empty`: there never was a
+-- room; `unique_index`: no two events of a room can have one index; `extended`: room.setup_extras has run;
+-- `legacy_parent_index`: room.drop_legacy_parent_index has something to drop.
+with own as (
+    select v.slot, c.oid, c.relname
+    from (values ('rooms', {rooms:literal}), ('events', {room_events:literal}), ('participants', {room_participants:literal}),
+        ('identities', {room_identities:literal})) as v(slot, name)
+    join pg_class as c on c.oid = to_regclass(v.name)
+        and (cardinality(parse_ident(v.name)) > 1 or c.relnamespace = current_schema()::regnamespace)
+),
+has as (
+    select o.slot, a.attname::text as name from own as o
+    join pg_attribute as a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped
+),
+indexes as (
+    select o.slot, o.relname, c.relname as name, x.indisunique from own as o
+    join pg_index as x on x.indrelid = o.oid join pg_class as c on c.oid = x.indexrelid
+)
+select case when exists (select from has where slot = 'rooms' and name = 'data') then 1
+        when exists (select from own where slot = 'rooms') then 2 else 0 end as layout,
+    coalesce((select pg_relation_size(oid) = 0 from own where slot = 'rooms'), true) as empty,
+    exists (
+        select from indexes
+        where slot = 'events' and indisunique and name = ('idx_' || relname || '_room_index')::name) as unique_index,
+    exists (select from has where slot = 'participants' and name = 'candidates')
+        and exists (select from has where slot = 'identities' and name = 'phone')
+        and exists (select from indexes where slot = 'events' and name = (relname || '_statekeep_target')::name) as extended,
+    exists (
+        select from indexes where slot = 'events' and name = ('idx_' || relname || '_parent')::name) as legacy_parent_index;
+
+-- op: room.drop_legacy_parent_index
+-- args:
+-- gives: none
+-- batch: no    resend: yes    writes: yes
+-- Drops the index of replies that RoomKit made before 0.30, which another one replaces, if it is there.
+do $statekeep$
+declare
+    path constant text := current_setting('search_path');
+    old regclass;
+begin
+    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+    for old in
+        select c.oid from pg_class as t join pg_index as x on x.indrelid = t.oid join pg_class as c on c.oid = x.indexrelid
+        where t.oid = to_regclass({room_events:literal}) and c.relname = ('idx_' || t.relname || '_parent')::name
+    loop
+        execute format('drop index %s', old);
+    end loop;
+    perform set_config('search_path', path, true);
+end
+$statekeep$;
+
+-- op: room.count_duplicate_indices
+-- args:
+-- gives: one {duplicate_rows, affected_rooms}
+-- batch: no    resend: yes    writes: no
+-- How many events too many share an index of their room, and in how many rooms. Reads all events.
+select coalesce(sum(d.extra), 0) as duplicate_rows, count(*) as affected_rooms
+from (
+    select count(*) - count(distinct e.index) as extra from {room_events} as e
+    group by e.room_id having count(*) <> count(distinct e.index)
+) as d;
+
+-- op: room.dedupe_event_indices
+-- args:
+-- gives: none
+-- batch: no    resend: yes    writes: yes
+-- Numbers the events anew in every room where two have one index: from 0 without a gap, in the order of index, time and
+-- id, with the rooms' counters after them. Then no two events of a room can have one index. Read marks may be off after it.
+do $statekeep$
+declare
+    path constant text := current_setting('search_path');
+    wanted text;
+begin
+    perform set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+    perform pg_advisory_xact_lock(1919905645);
+    lock table {room_events} in share row exclusive mode;
+    with affected as materialized (
+        select e.room_id from {room_events} as e group by e.room_id having count(*) <> count(distinct e.index)
+    ),
+    numbered as (
+        select e.id, row_number() over (partition by e.room_id order by e.index, e.created_at, e.id) - 1 as index
+        from {room_events} as e where e.room_id in (select a.room_id from affected as a)
+    ),
+    moved as (
+        update {room_events} as e set index = n.index from numbered as n where e.id = n.id and e.index <> n.index
+    ),
+    counted as (
+        select e.room_id, count(*)::integer as count from {room_events} as e
+        where e.room_id in (select a.room_id from affected as a) group by e.room_id
+    ),
+    next as (
+        update {room_event_sequences} as s set next_index = c.count
+        from counted as c where s.room_id = c.room_id and s.next_index < c.count
+    )
+    update {rooms} as r set latest_index = c.count - 1, event_count = c.count from counted as c where r.id = c.room_id;
+    select format('%I', ('idx_' || t.relname || '_room_index')::name) into wanted
+    from pg_class as t where t.oid = to_regclass({room_events:literal}) and not exists (
+        select from pg_index as x join pg_class as c on c.oid = x.indexrelid
+        where x.indrelid = t.oid and x.indisunique and c.relname = ('idx_' || t.relname || '_room_index')::name);
+    if wanted is not null then
+        execute 'drop index if exists ' || wanted;
+        execute format('create unique index %s on %s (room_id, index)', wanted, {room_events:literal});
+    end if;
+    perform set_config('search_path', path, true);
+end
+$statekeep$;
