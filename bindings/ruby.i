@@ -31,9 +31,17 @@
     id_list = rb_intern("list");
     id_for_fd = rb_intern("for_fd");
     id_autoclose = rb_intern("autoclose");
+    id_request = rb_intern("@request");
     id_to_s = rb_intern("to_s");
+    id_lease = rb_intern("lease");
+    id_query = rb_intern("query");
+    id_copy_in = rb_intern("copy_in");
+    id_copy_out = rb_intern("copy_out");
+    id_notification = rb_intern("notification");
     class_handle = rb_define_class_under(mCore, "Handle", rb_cObject);
     rb_undef_alloc_func(class_handle);
+    class_held = rb_define_class_under(mCore, "Held", rb_cObject);
+    rb_undef_alloc_func(class_held);
 %}
 
 %inline %{
@@ -46,6 +54,7 @@ static VALUE core_open(VALUE dsn, VALUE options)
     VALUE self = TypedData_Make_Struct(class_handle, struct handle, &handle_type, handle);
     handle->waiting = handle->leader = handle->io = Qnil;
     handle->waiting = rb_hash_new();
+    handle->users = 1;
     if (keep_open(&handle->store, dsn_text, options_text) == KEEP_NO_MEMORY)
         rb_memerror();
     RB_GC_GUARD(dsn);
@@ -74,12 +83,12 @@ static VALUE core_close(VALUE self, VALUE drain_ms)
     return INT2FIX(closing.status);
 }
 
-/* Submits and blocks the thread until there is an answer: [status, text]. Yields once the
- * call is accepted (not FULL). Killed or raised into, it lets go of the call. */
+/* Submits an operation, or another request by its Symbol, and blocks the thread until there is an answer: [status,
+ * result]. Yields once the call is accepted (not FULL). Killed or raised into, it lets go of the call. */
 static VALUE core_call(VALUE self, VALUE name, VALUE args, VALUE deadline_ms)
 {
     struct handle *handle = handle_of(self);
-    struct call call = {handle, handle->store, 0, KEEP_PENDING};
+    struct call call = {handle, handle->store, name, 0, KEEP_PENDING};
     call.op = submit(call.store, name, args, NUM2INT(deadline_ms));
     call.status = keep_op_status(call.store, call.op);
     VALUE answer = rb_ensure(await_answer, (VALUE)&call, release_call, (VALUE)&call);
@@ -105,10 +114,11 @@ static VALUE core_enter(VALUE self, VALUE waiter, VALUE name, VALUE args, VALUE 
     keep_op op = submit(handle->store, name, args, NUM2INT(deadline_ms));
     keep_status status = keep_op_status(handle->store, op);
     if (status != KEEP_PENDING) {
-        rb_ivar_set(waiter, id_answer, answer_of(handle->store, op, status));
+        rb_ivar_set(waiter, id_answer, answer_of(handle, name, op, status));
         keep_release(handle->store, op);
         return Qnil;
     }
+    rb_ivar_set(waiter, id_request, name);
     VALUE ticket = ULL2NUM(op);
     rb_ivar_set(waiter, id_ticket, ticket);
     rb_hash_aset(handle->waiting, ticket, waiter);
@@ -141,7 +151,8 @@ static VALUE core_drain(VALUE self)
         if (NIL_P(waiter))
             continue;
         rb_ivar_set(waiter, id_answer,
-                    answer_of(handle->store, op, keep_op_status(handle->store, op)));
+                    answer_of(handle, rb_ivar_get(waiter, id_request), op,
+                              keep_op_status(handle->store, op)));
         keep_release(handle->store, op);
         rb_ary_push(answered, waiter);
     }
@@ -161,7 +172,7 @@ static VALUE core_look(VALUE self, VALUE waiter)
     keep_status status = keep_wait(handle->store, op, 0);
     if (status == KEEP_PENDING)
         return Qnil;
-    rb_ivar_set(waiter, id_answer, answer_of(handle->store, op, status));
+    rb_ivar_set(waiter, id_answer, answer_of(handle, rb_ivar_get(waiter, id_request), op, status));
     keep_release(handle->store, op);
     return Qnil;
 }

@@ -13,6 +13,7 @@ enum {
 
 struct handle {
     keep_store *store;
+    int users;     /* the object that owns it, and leases: the collector frees them in any order */
     VALUE waiting; /* Hash: ticket => the fiber's waiter */
     VALUE leader;  /* the waiter that watches the descriptor, or nil */
     VALUE io;      /* the descriptor, once somebody watches it, or nil */
@@ -21,6 +22,7 @@ struct handle {
 struct call {
     struct handle *handle;
     keep_store *store;
+    VALUE name;
     keep_op op;
     keep_status status;
 };
@@ -31,7 +33,7 @@ struct closing {
     keep_status status;
 };
 
-static ID id_ticket, id_answer, id_list, id_for_fd, id_autoclose, id_to_s;
+static ID id_ticket, id_answer, id_request, id_list, id_for_fd, id_autoclose, id_to_s;
 static VALUE class_handle;
 
 static void handle_mark(void *data)
@@ -42,11 +44,17 @@ static void handle_mark(void *data)
     rb_gc_mark(handle->io);
 }
 
-static void handle_free(void *data)
+static void handle_drop(struct handle *handle)
 {
-    struct handle *handle = data;
+    if (--handle->users > 0)
+        return;
     keep_free(handle->store);
     xfree(handle);
+}
+
+static void handle_free(void *data)
+{
+    handle_drop(data);
 }
 
 static const rb_data_type_t handle_type = {
@@ -81,9 +89,8 @@ static keep_text text_at(VALUE args, long index)
     return (keep_text){RSTRING_PTR(value), (size_t)RSTRING_LEN(value)};
 }
 
-static keep_op submit(keep_store *store, VALUE name, VALUE args, int deadline_ms)
+static keep_op submit_operation(keep_store *store, VALUE name, VALUE args, int deadline_ms)
 {
-    Check_Type(args, T_ARRAY);
     long count = RARRAY_LEN(args);
     if (count > MAX_ARGS)
         rb_raise(rb_eArgError, "%ld arguments (at most %d)", count, MAX_ARGS);
@@ -91,15 +98,26 @@ static keep_op submit(keep_store *store, VALUE name, VALUE args, int deadline_ms
     keep_text texts[MAX_ARGS];
     for (long i = 0; i < count; i++)
         texts[i] = text_at(args, i);
-    keep_op op = keep_submit(store, operation, texts, (int)count, deadline_ms);
+    return keep_submit(store, operation, texts, (int)count, deadline_ms);
+}
+%}
+
+%include "ruby_sql.i"
+
+%{
+static keep_op submit(keep_store *store, VALUE name, VALUE args, int deadline_ms)
+{
+    Check_Type(args, T_ARRAY);
+    keep_op op = SYMBOL_P(name) ? submit_sql(store, SYM2ID(name), args, deadline_ms)
+                                : submit_operation(store, name, args, deadline_ms);
     RB_GC_GUARD(args);
     RB_GC_GUARD(name);
     return op;
 }
 
-static VALUE answer_of(keep_store *store, keep_op op, keep_status status)
+static VALUE answer_of(struct handle *handle, VALUE name, keep_op op, keep_status status)
 {
-    return rb_assoc_new(INT2FIX(status), utf8(keep_op_result(store, op)));
+    return rb_assoc_new(INT2FIX(status), result_of(handle, name, op, status));
 }
 
 static void *wait_slice(void *data)
@@ -149,7 +167,7 @@ static VALUE await_answer(VALUE data)
         }
         rb_thread_call_without_gvl(wait_slice, call, interrupt_wait, call);
     }
-    return answer_of(call->store, call->op, call->status);
+    return answer_of(call->handle, call->name, call->op, call->status);
 }
 
 static VALUE release_call(VALUE data)

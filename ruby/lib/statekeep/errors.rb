@@ -11,8 +11,18 @@ module StateKeep
     attr_reader :sqlstate
     # @return [String, nil] the server's detail line, when it gave one
     attr_reader :detail
+    # @return [String, nil] the server's advice
+    attr_reader :hint
+    # @return [Integer, nil] where in the SQL, in characters from 1
+    attr_reader :position
+    # @return [String, nil] what a violated constraint is on
+    attr_reader :schema, :table, :column, :constraint
     # @return [String, nil] with Unknown: "link" or "deadline"; with Deadline: "queue" past the option queue_ms
     attr_reader :reason
+
+    # What the server names of its refusal, beside the message.
+    SAID = %w[hint position schema table column constraint].freeze
+    private_constant :SAID
 
     def initialize(message = nil, op: nil, sqlstate: nil, detail: nil, reason: nil, retry_safe: false)
       super(message)
@@ -37,10 +47,12 @@ module StateKeep
     # @return [Error] of the subclass that its status names
     def self.from_json(text)
       fields = JSON.parse(text)
-      BY_STATUS.fetch(fields["status"], Internal).new(
+      error = BY_STATUS.fetch(fields["status"], Internal).new(
         fields["message"], op: fields["op"], sqlstate: fields["sqlstate"], detail: fields["detail"],
                            reason: fields["reason"], retry_safe: fields["retry"] == true
       )
+      SAID.each { |name| error.instance_variable_set(:"@#{name}", fields[name]) }
+      error
     end
   end
 

@@ -11,7 +11,7 @@ module StateKeep
     # after its own call.
     PATIENCE = 0.1
 
-    # One fiber's call. The core sets @ticket and @answer.
+    # One fiber's call. The core sets @ticket, @request and @answer.
     class Call < Waiter
       # @return [Array(Integer, String), nil] status and result
       attr_reader :answer
@@ -22,6 +22,7 @@ module StateKeep
       def initialize
         super
         @ticket = nil
+        @request = nil
         @answer = nil
         @self_reliant = false
         @scheduler = Fiber.current_scheduler
@@ -45,9 +46,10 @@ module StateKeep
       Core.enter(@handle, call, op, values, deadline_ms)
       yield if block_given? && call.answer&.first != Core::FULL
       await(call) until call.answer
-      call.answer
+      taken = call.answer
     ensure
       Core.leave(@handle, call)&.wake
+      give_back(call.answer&.last) unless taken
     end
 
     # Hands out what is answered now.
@@ -56,6 +58,11 @@ module StateKeep
     end
 
     private
+
+    # A lease that was there before its fiber could be told that it is stopped.
+    def give_back(result)
+      Core.lease_return(result) if result.is_a?(Core::Held)
+    end
 
     def await(call)
       leader = Core.leader(@handle)

@@ -6,6 +6,7 @@ require_relative "backlog"
 require_relative "errors"
 require_relative "fiber_calls"
 require_relative "operations"
+require_relative "sql"
 
 module StateKeep
   # An open store. Any number of threads, and of fibers under a Fiber scheduler, may call it at the same time; calls that
@@ -16,6 +17,8 @@ module StateKeep
   # timeout:: seconds until Deadline is raised; nil for the store's deadline_ms, Float::INFINITY for none
   # raw::     true for the result as JSON text (UTF-8) instead of Ruby values
   class Store
+    include Sql
+
     # What the engine takes when deadline_ms is not given.
     DEADLINE_MS = 30_000
 

@@ -2,13 +2,17 @@
 
 require "json"
 require "statekeep"
+require_relative "ruby_sql"
 
 # What both Ruby adapters do: values of requests as Ruby values, exceptions as answers.
 class RubyAdapter
+  include RubySql
+
   def initialize
     @stores = {}
     @dsns = {}
     @calls = {}
+    @leases = {}
     @writing = Mutex.new
     $stdout.sync = true
   end
@@ -19,7 +23,7 @@ class RubyAdapter
   end
 
   def do_hello(request)
-    answer(request, JSON.generate({ waits_when_full: true, forks: true, cancels: true, **abilities }))
+    answer(request, JSON.generate({ waits_when_full: true, forks: true, cancels: true, sql: true, **abilities }))
   end
 
   def do_open(request)
@@ -28,6 +32,11 @@ class RubyAdapter
       @dsns[request["store"]] = request["dsn"]
       nil
     end
+  end
+
+  def do_return(request)
+    @leases.fetch(lease_name(request)).close
+    answer(request, nil)
   end
 
   def do_close(request)
@@ -50,10 +59,18 @@ class RubyAdapter
 
   private
 
+  # Does what a request asks for. @return [String] the result
+  def serve_request(request)
+    request["do"] == "call" ? call(request) : sql(request)
+  end
+
+  def timeout(request)
+    request["deadline_ms"] && request["deadline_ms"] / 1000.0
+  end
+
   def call(request)
-    timeout = request["deadline_ms"] && request["deadline_ms"] / 1000.0
     args = request["args"].to_h { |name, value| [name.to_sym, argument(value)] }
-    @stores.fetch(request["store"]).call(request["op"], timeout: timeout, raw: true, **args)
+    @stores.fetch(request["store"]).call(request["op"], timeout: timeout(request), raw: true, **args)
   end
 
   # Bytes that are not UTF-8 become a String that says it is UTF-8, as one read from a file would.
@@ -94,7 +111,9 @@ class RubyAdapter
 
   def answer_error(request, error)
     fields = { status: error.status, op: error.op, message: error.message, sqlstate: error.sqlstate,
-               detail: error.detail, reason: error.reason, retry: error.retry? }
+               detail: error.detail, hint: error.hint, position: error.position, schema: error.schema,
+               table: error.table, column: error.column, constraint: error.constraint, reason: error.reason,
+               retry: error.retry? }
     write(id: request["id"], status: error.status, error: fields.compact)
   end
 

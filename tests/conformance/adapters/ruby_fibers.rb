@@ -24,7 +24,7 @@ class FibersAdapter < RubyAdapter
   def do_call(request)
     @calls[request["id"]] = :starting
     task = Async do
-      result = [:answer, call(request)]
+      result = [:answer, serve_request(request)]
     rescue StateKeep::Error => e
       result = [:answer_error, e]
     ensure
@@ -32,6 +32,8 @@ class FibersAdapter < RubyAdapter
     end
     @calls[request["id"]] = task if @calls.key?(request["id"])
   end
+
+  %w[lease query copy_in copy_out notification].each { |name| alias_method :"do_#{name}", :do_call }
 
   def do_cancel(request)
     @calls[request["id"]]&.stop

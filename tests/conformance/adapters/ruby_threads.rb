@@ -19,7 +19,7 @@ class ThreadsAdapter < RubyAdapter
     inside = Queue.new
     thread = Thread.new do
       inside << true
-      result = [:answer, call(request)]
+      result = [:answer, serve_request(request)]
     rescue StateKeep::Error => e
       result = [:answer_error, e]
     ensure
@@ -28,6 +28,8 @@ class ThreadsAdapter < RubyAdapter
     @calls[request["id"]] = thread
     inside.pop
   end
+
+  %w[lease query copy_in copy_out notification].each { |name| alias_method :"do_#{name}", :do_call }
 
   def do_cancel(request)
     @calls[request["id"]]&.kill
