@@ -43,7 +43,7 @@ struct conn *lease_find(const keep_store *store, keep_lease lease)
 void lease_why_not(const keep_store *store, keep_lease lease, char *message, size_t size)
 {
     for (int i = 0; i < LIMIT_ENDED; i++) {
-        if (store->ended[i].lease != lease)
+        if (!lease || store->ended[i].lease != lease)
             continue;
         if (store->ended[i].reclaimed)
             snprintf(message, size,

@@ -49,7 +49,8 @@ static keep_text sql_of(const cJSON *request)
     return (keep_text){sql, sql ? strlen(sql) : 0};
 }
 
-static void do_query(struct store *store, double id, const cJSON *request, const struct lease *lease)
+static void do_query(struct store *store, double id, const cJSON *request,
+                     const struct lease *lease)
 {
     enum { BYTEA = 17 };
     const cJSON *list = cJSON_GetObjectItem(request, "params"), *value;
@@ -89,8 +90,7 @@ static void do_copy(struct store *store, double id, const cJSON *request, const 
                           .only_sizes = cJSON_IsTrue(cJSON_GetObjectItem(request, "sizes"))};
     copy->count = cJSON_GetArraySize(copy->data);
     pending->copy = copy;
-    pending->op =
-        keep_query(store->keep, copy->lease, sql_of(request), NULL, 0, copy->deadline_ms);
+    pending->op = keep_query(store->keep, copy->lease, sql_of(request), NULL, 0, copy->deadline_ms);
     pending_settle(store, pending);
 }
 
