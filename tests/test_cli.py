@@ -74,7 +74,7 @@ def test_wrong_command_lines(statekeep, words):
 def test_an_unknown_store_is_refused_with_the_known_ones(statekeep, words):
     """Before anything is opened, let alone made: the DSN leads nowhere."""
     done = statekeep(*words, "state", "nonsense", dsn="host=nowhere.invalid", code=USAGE)
-    assert 'no store "nonsense"; the stores are acp, checkpoint, gathering, state' in done.stderr and not done.stdout
+    assert 'no store "nonsense"; the stores are acp, checkpoint, gathering, room, state' in done.stderr and not done.stdout
 
 
 def tables(server, database):
@@ -104,6 +104,16 @@ def test_setup_makes_the_tables_of_the_stores_named(server, database, statekeep)
 
 def schemas(server, database):
     return {row[0] for row in server.query("select nspname from pg_namespace", database=database)}
+
+
+def test_setup_makes_rooms_for_who_asks_for_them(server, database, statekeep):
+    """Their tables have names that somebody else's could have."""
+    dsn = server.dsn(database)
+    assert statekeep("setup", "room", dsn=dsn).stdout == "room.setup: done\n"
+    assert {"rooms", "events", "schema_version"} < tables(server, database)
+    out = statekeep("check", "room", dsn=dsn).stdout
+    assert store_lines(out) == [fine("room"), "note feature not set up: room.add_participant, room.update_participant"]
+    assert "→ statekeep call room.setup_extras makes it" in out
 
 
 @pytest.mark.parametrize("words", [["gathering"], ["--schema", "gathering"]])

@@ -1,6 +1,8 @@
 /* A store for the length of one command, and calls waited for one by one. */
 #include "cli.h"
 
+#include "../src/core.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +93,20 @@ static bool list_has(const cJSON *list, const char *text)
     return false;
 }
 
-/* The nouns of the ".setup" operations: all, or only those whose tables can be given other names. The others make whole
- * schemas, which nobody wants who does not ask for them. */
+/* Whether the tables a set-up makes are called as nobody else's: those of whole schemas have no slots, and a slot that is
+ * not its table's name stands for one like "events". */
+static bool tables_own(const cJSON *tables)
+{
+    const cJSON *slot;
+    cJSON_ArrayForEach(slot, tables)
+    {
+        if (strcmp(catalog_table_name(catalog_table_find(slot->valuestring)), slot->valuestring) != 0)
+            return false;
+    }
+    return tables->child != NULL;
+}
+
+/* The nouns of the ".setup" operations: all, or only those that can do no harm to tables of others. */
 static cJSON *stores_known(bool all)
 {
     cJSON *catalog = cJSON_Parse(keep_catalog()), *stores = cJSON_CreateArray();
@@ -102,7 +116,7 @@ static cJSON *stores_known(bool all)
         char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(operation, "op"));
         char *verb = strchr(name, '.');
         const cJSON *tables = cJSON_GetObjectItemCaseSensitive(operation, "tables");
-        if (strcmp(verb, ".setup") == 0 && (all || tables->child)) {
+        if (strcmp(verb, ".setup") == 0 && (all || tables_own(tables))) {
             *verb = '\0';
             cJSON_AddItemToArray(stores, cJSON_CreateString(name));
         }
