@@ -86,7 +86,8 @@ static void test_several(void)
 /* Every cut and every single wrong byte: nothing is read beyond the end (the sanitizers see to that). */
 static void test_any_bytes(void)
 {
-    static const char sql[] = "select e'a\\'b', $x$ y $x$, \"q\"\"r\", /* c /* d */ */ 'z' -- e\n; set role x";
+    static const char sql[] =
+        "select e'a\\'b', $x$ y $x$, \"q\"\"r\", /* c /* d */ */ 'z' -- e\n; set role x";
     for (size_t size = 0; size < sizeof sql; size++) {
         char *copy = malloc(size ? size : 1);
         memcpy(copy, sql, size);
