@@ -85,9 +85,10 @@ module StateKeep
       refuse(value.find { |number| !number.is_a?(Numeric) }, op, name, "an Array of numbers only")
     end
 
-    # An Array whose elements are of `type`, as a JSON array.
+    # An Array whose elements are of `type`, as a JSON array; or the text of one.
     def list(value, op, name, type)
       return nil if value.nil?
+      return text(value.text, op, name) if value.is_a?(Json)
 
       refuse(value, op, name, "an Array") unless value.is_a?(Array)
       "[#{value.map { |element| element_json(element, op, name, type) }.join(",")}]"
