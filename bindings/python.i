@@ -37,14 +37,19 @@ static int argument_text(PyObject *value, keep_text *out)
     return 0;
 }
 
-/* Gives the ticket back and (status, text) for it. A result that Python cannot hold fails its own call only. */
-static PyObject *op_take(keep_store *store, keep_op op)
+/* Gives the ticket back and (status, text) for it; with `as_bytes` what an OK call gave is bytes. A result that Python
+ * cannot hold fails its own call only. */
+static PyObject *op_take(keep_store *store, keep_op op, int as_bytes)
 {
     keep_status status = keep_op_status(store, op);
     keep_text result = keep_op_result(store, op);
-    PyObject *text = result.data == NULL
-                         ? Py_NewRef(Py_None)
-                         : PyUnicode_DecodeUTF8(result.data, (Py_ssize_t)result.size, NULL);
+    PyObject *text;
+    if (result.data == NULL)
+        text = Py_NewRef(Py_None);
+    else if (as_bytes && status == KEEP_OK)
+        text = PyBytes_FromStringAndSize(result.data, (Py_ssize_t)result.size);
+    else
+        text = PyUnicode_DecodeUTF8(result.data, (Py_ssize_t)result.size, NULL);
     if (text == NULL) {
         status = PyErr_ExceptionMatches(PyExc_MemoryError) ? KEEP_NO_MEMORY : KEEP_INTERNAL;
         PyErr_Clear();
@@ -52,6 +57,45 @@ static PyObject *op_take(keep_store *store, keep_op op)
     }
     keep_release(store, op);
     return Py_BuildValue("(iN)", (int)status, text);
+}
+
+/* Waits for a ticket with the interpreter's lock let go. It wakes now and then to run signal handlers; when one raises
+ * (KeyboardInterrupt), the call is cancelled and the exception goes on. */
+static PyObject *op_await(keep_store *store, keep_op op, int as_bytes)
+{
+    keep_status status = keep_op_status(store, op);
+    while (status == KEEP_PENDING) {
+        Py_BEGIN_ALLOW_THREADS
+        status = keep_wait(store, op, WAIT_SLICE_MS);
+        Py_END_ALLOW_THREADS
+        if (status == KEEP_PENDING && PyErr_CheckSignals() < 0) {
+            keep_release(store, op);
+            return NULL;
+        }
+    }
+    return op_take(store, op, as_bytes);
+}
+
+static int set_has(PyObject *set, keep_op op)
+{
+    PyObject *ticket = PyLong_FromUnsignedLongLong(op);
+    int found = ticket == NULL ? -1 : PySet_Contains(set, ticket);
+    Py_XDECREF(ticket);
+    if (found < 0)
+        PyErr_Clear(); /* no memory for a number: the call then fails as one that is not text */
+    return found > 0;
+}
+
+static PyObject *op_result(keep_store *store, keep_op op, int waits, int as_bytes)
+{
+    if (waits)
+        return op_await(store, op, as_bytes);
+    if (keep_op_status(store, op) != KEEP_PENDING)
+        return op_take(store, op, as_bytes);
+    PyObject *ticket = PyLong_FromUnsignedLongLong(op);
+    if (ticket == NULL)
+        keep_release(store, op);
+    return ticket;
 }
 %}
 
@@ -102,33 +146,96 @@ static PyObject *op_take(keep_store *store, keep_op op)
     Py_XDECREF(items$argnum);
 }
 
+/* The flat sequence [value, OID, value, OID, …]: str and None travel in text form, bytes in binary form. */
+%typemap(in) (const keep_param *params, int count) (keep_param few[ARGUMENTS_INLINE], PyObject *items = NULL) {
+    items = PySequence_Fast($input, "a sequence of values and OIDs expected");
+    if (items == NULL)
+        SWIG_fail;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(items) / 2;
+    $1 = count <= ARGUMENTS_INLINE ? few : PyMem_Calloc((size_t)count, sizeof(keep_param));
+    if ($1 == NULL) {
+        PyErr_NoMemory();
+        SWIG_fail;
+    }
+    $2 = (int)count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *value = PySequence_Fast_GET_ITEM(items, 2 * i);
+        unsigned long type = PyLong_AsUnsignedLong(PySequence_Fast_GET_ITEM(items, 2 * i + 1));
+        if (PyErr_Occurred() != NULL || argument_text(value, &$1[i].value) < 0)
+            SWIG_fail;
+        $1[i].type = (uint32_t)type;
+        $1[i].binary = PyBytes_Check(value);
+    }
+}
+%typemap(freearg) (const keep_param *params, int count) {
+    if ($1 != few$argnum)
+        PyMem_Free((void *)$1);
+    Py_XDECREF(items$argnum);
+}
+
+%typemap(in) keep_text {
+    if (argument_text($input, &$1) < 0)
+        SWIG_fail;
+}
+
 %typemap(out) keep_text {
     $result = $1.data == NULL ? Py_NewRef(Py_None)
                               : PyUnicode_DecodeUTF8($1.data, (Py_ssize_t)$1.size, NULL);
 }
 
 %inline %{
-/* Submits without waiting: the ticket as int while it is pending, else (status, text) of a call finished at once. */
-PyObject *submit(keep_store *store, const char *name, const keep_text *args, int count, int deadline_ms)
+/* Each of these starts a call. With `waits` it waits for the end, so that no signal can come between and leave a ticket
+ * behind, and gives (status, text); else the ticket as int while the call is pending, and (status, text) of one that
+ * finished at once. */
+static PyObject *submit(keep_store *store, const char *name, const keep_text *args, int count, int deadline_ms, int waits)
 {
-    keep_op op = keep_submit(store, name, args, count, deadline_ms);
-    if (keep_op_status(store, op) != KEEP_PENDING)
-        return op_take(store, op);
-    PyObject *ticket = PyLong_FromUnsignedLongLong(op);
-    if (ticket == NULL)
-        keep_release(store, op);
-    return ticket;
+    return op_result(store, keep_submit(store, name, args, count, deadline_ms), waits, 0);
 }
 
-/* Steps the engine and collects what is finished: a list of (ticket, (status, text)). */
-PyObject *drain(keep_store *store)
+static PyObject *lease_take(keep_store *store, int deadline_ms, int waits)
+{
+    return op_result(store, keep_lease_take(store, deadline_ms), waits, 0);
+}
+
+static PyObject *query(keep_store *store, keep_lease lease, keep_text sql, const keep_param *params, int count,
+                int deadline_ms, int waits)
+{
+    return op_result(store, keep_query(store, lease, sql, params, count, deadline_ms), waits, 0);
+}
+
+static PyObject *copy_in(keep_store *store, keep_lease lease, keep_text data, const char *failure, int deadline_ms,
+                  int waits)
+{
+    return op_result(store, keep_copy_in(store, lease, data, failure, deadline_ms), waits, 0);
+}
+
+/* Its answer is bytes, also from wait() and drain() when they are told so. */
+static PyObject *copy_out(keep_store *store, keep_lease lease, int deadline_ms, int waits)
+{
+    return op_result(store, keep_copy_out(store, lease, deadline_ms), waits, 1);
+}
+
+static PyObject *notification(keep_store *store, keep_lease lease, int deadline_ms, int waits)
+{
+    return op_result(store, keep_notification(store, lease, deadline_ms), waits, 0);
+}
+
+static void lease_return(keep_store *store, keep_lease lease)
+{
+    keep_lease_return(store, lease);
+}
+
+/* Steps the engine and collects what is finished: a list of (ticket, (status, text)). The tickets in the set `as_bytes`
+ * give bytes. */
+static PyObject *drain(keep_store *store, PyObject *as_bytes)
 {
     PyObject *finished = PyList_New(0);
     if (finished == NULL)
         return NULL;
     keep_poll(store);
     for (keep_op op = keep_next(store); op != 0; op = keep_next(store)) {
-        PyObject *item = Py_BuildValue("(KN)", (unsigned long long)op, op_take(store, op));
+        int bytes = PySet_GET_SIZE(as_bytes) > 0 ? set_has(as_bytes, op) : 0;
+        PyObject *item = Py_BuildValue("(KN)", (unsigned long long)op, op_take(store, op, bytes));
         if (item == NULL || PyList_Append(finished, item) < 0) {
             Py_XDECREF(item);
             Py_DECREF(finished);
@@ -139,32 +246,14 @@ PyObject *drain(keep_store *store)
     return finished;
 }
 
-/* Waits for a pending ticket with the interpreter's lock let go: (status, text). It wakes now and then to run signal
- * handlers; when one raises (KeyboardInterrupt), the call is cancelled and the exception goes on. */
-PyObject *wait(keep_store *store, keep_op op)
+/* Waits for a pending ticket with the interpreter's lock let go: (status, text). */
+static PyObject *wait(keep_store *store, keep_op op, int as_bytes)
 {
-    keep_status status = KEEP_PENDING;
-    while (status == KEEP_PENDING) {
-        Py_BEGIN_ALLOW_THREADS
-        status = keep_wait(store, op, WAIT_SLICE_MS);
-        Py_END_ALLOW_THREADS
-        if (status == KEEP_PENDING && PyErr_CheckSignals() < 0) {
-            keep_release(store, op);
-            return NULL;
-        }
-    }
-    return op_take(store, op);
-}
-
-/* submit() and wait() in one, so that no signal can come between and leave a ticket behind: (status, text). */
-PyObject *call(keep_store *store, const char *name, const keep_text *args, int count, int deadline_ms)
-{
-    keep_op op = keep_submit(store, name, args, count, deadline_ms);
-    return keep_op_status(store, op) == KEEP_PENDING ? wait(store, op) : op_take(store, op);
+    return op_await(store, op, as_bytes);
 }
 
 /* keep_close() with the interpreter's lock let go. */
-int close_store(keep_store *store, int drain_ms)
+static int close_store(keep_store *store, int drain_ms)
 {
     int status;
     Py_BEGIN_ALLOW_THREADS

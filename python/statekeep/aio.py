@@ -7,10 +7,11 @@ import os
 import warnings
 from asyncio import _get_running_loop, get_running_loop
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from .aio_lease import Sql
 from .errors import Deadline, from_status
 from .operations import NOUNS, call
 from .store import default_seconds, open_handle
@@ -26,10 +27,10 @@ else:
 class _Call(asyncio.Future[Any]):
     """One call's future. Cancelling it, or the task that awaits it, lets go of the call in the engine."""
 
-    __slots__ = ("calls", "ticket", "raw")
+    __slots__ = ("calls", "ticket", "decode")
     calls: _Calls
     ticket: int  # 0: not in the engine
-    raw: bool
+    decode: Callable[[Any], Any] | None  # of the engine's answer; None: it is handed out as it is
 
     def cancel(self, msg: Any | None = None) -> bool:
         if not super().cancel(msg):
@@ -41,11 +42,14 @@ class _Call(asyncio.Future[Any]):
 class _Waiting:
     """A call for which the engine's queue had no room."""
 
-    __slots__ = ("future", "op", "arguments", "end", "timer")
+    __slots__ = ("future", "op", "start", "arguments", "end", "timer")
 
-    def __init__(self, future: _Call, op: str, arguments: tuple[Any, ...], end: float | None) -> None:
+    def __init__(
+        self, future: _Call, op: str, start: Callable[..., Any], arguments: tuple[Any, ...], end: float | None
+    ) -> None:
         self.future = future
         self.op = op
+        self.start = start
         self.arguments = arguments
         self.end = end  # by the loop's clock
         self.timer: asyncio.TimerHandle | None = None
@@ -64,6 +68,7 @@ class _Calls:
         self.handle = open_handle(dsn, {**options, "hold": True})
         self._default_seconds = default_seconds(options)
         self._pending: dict[int, _Call] = {}
+        self._as_bytes: set[int] = set()  # tickets whose answer is bytes
         self._line: deque[_Waiting] = deque()
         self._scheduled = False
         self._owner = os.getpid()
@@ -71,6 +76,19 @@ class _Calls:
         self._stop_watching = watch(self.loop, _core.keep_fd(self.handle), self.step)
 
     def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> _Call:
+        return self.begin(op, _core.submit, (op, arguments), timeout, None if raw else from_json)
+
+    def begin(
+        self,
+        op: str,
+        start: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        timeout: float | None,
+        decode: Callable[[Any], Any] | None,
+        as_bytes: bool = False,
+    ) -> _Call:
+        """Starts a call with ``start(handle, *arguments, deadline_ms, waits)``; its future gives what `decode` makes of
+        the engine's answer."""
         if (
             _get_running_loop() is not self.loop and self._owner == os.getpid()
         ):  # a forked child hears it from the engine
@@ -78,22 +96,24 @@ class _Calls:
         future = _Call(loop=self.loop)
         future.calls = self
         future.ticket = 0
-        future.raw = raw
+        future.decode = decode
         if self._line:
-            self._stand_in_line(future, op, arguments, timeout)
+            self._stand_in_line(future, op, start, arguments, timeout)
             return future
         try:
-            ticket = _core.submit(self.handle, op, arguments, 0 if timeout is None else to_milliseconds(timeout))
+            ticket = start(self.handle, *arguments, 0 if timeout is None else to_milliseconds(timeout), 0)
         except (TypeError, UnicodeEncodeError) as error:
             future.set_exception(refusal(op, error))
             return future
         if isinstance(ticket, int):
             future.ticket = ticket
             self._pending[ticket] = future
+            if as_bytes:
+                self._as_bytes.add(ticket)
             if not self._scheduled:
                 self._schedule()
         elif ticket[0] == _core.KEEP_FULL:
-            self._stand_in_line(future, op, arguments, timeout)
+            self._stand_in_line(future, op, start, arguments, timeout)
         else:
             _finish(future, *ticket, op)
         return future
@@ -106,6 +126,7 @@ class _Calls:
     def let_go(self, future: _Call) -> None:
         """Cancels the call of a cancelled future: unsent, it never happens; sent, its answer is dropped."""
         if self._pending.pop(future.ticket, None) is not None:
+            self._as_bytes.discard(future.ticket)
             _core.keep_release(self.handle, future.ticket)
             if self._line and not self._scheduled:
                 self._schedule()
@@ -114,8 +135,10 @@ class _Calls:
         """Sends what was submitted and hands out what was answered."""
         self._scheduled = False
         pop = self._pending.pop
-        for ticket, (status, text) in _core.drain(self.handle):
+        for ticket, (status, text) in _core.drain(self.handle, self._as_bytes):
             future = pop(ticket, None)
+            if self._as_bytes:
+                self._as_bytes.discard(ticket)
             if future is not None:
                 _finish(future, status, text)
         if self._line:
@@ -125,10 +148,12 @@ class _Calls:
         self._scheduled = True
         self.loop.call_soon(self.step)
 
-    def _stand_in_line(self, future: _Call, op: str, arguments: tuple[Any, ...], timeout: float | None) -> None:
+    def _stand_in_line(
+        self, future: _Call, op: str, start: Callable[..., Any], arguments: tuple[Any, ...], timeout: float | None
+    ) -> None:
         seconds = self._default_seconds if timeout is None else timeout
         end = None if seconds is None else self.loop.time() + seconds
-        waiting = _Waiting(future, op, arguments, end)
+        waiting = _Waiting(future, op, start, arguments, end)
         if end is not None:
             waiting.timer = self.loop.call_at(end, _expire, future, op)
         self._line.append(waiting)
@@ -150,7 +175,7 @@ class _Calls:
         """Submits the first call of the line; False when there still is no room."""
         left_ms = -1 if head.end is None else to_milliseconds(head.end - self.loop.time())
         try:
-            ticket = _core.submit(self.handle, head.op, head.arguments, left_ms)
+            ticket = head.start(self.handle, *head.arguments, left_ms, 0)
         except (TypeError, UnicodeEncodeError) as error:
             head.future.set_exception(refusal(head.op, error))
             return True
@@ -185,14 +210,14 @@ class _Calls:
             self._closing.set_result(None)
 
 
-def _finish(future: _Call, status: int, text: str | None, op: str | None = None) -> None:
+def _finish(future: _Call, status: int, text: Any, op: str | None = None) -> None:
     if status:
         future.set_exception(from_status(status, text, op))
-    elif future.raw or text is None:
+    elif future.decode is None or text is None:
         future.set_result(text)
     else:
         try:
-            value = from_json(text)
+            value = future.decode(text)
         except (ValueError, RecursionError, MemoryError) as error:  # beyond Python's limits: this call's trouble only
             future.set_exception(error)
         else:
@@ -204,7 +229,7 @@ def _expire(future: _Call, op: str) -> None:
         future.set_exception(Deadline("no room in the queue before the deadline", op, retry=True))
 
 
-class Store(AsyncNouns):  # type: ignore[misc, unused-ignore]
+class Store(Sql, AsyncNouns):  # type: ignore[misc, unused-ignore]
     """A store on the running event loop; each of its calls gives a future.
 
     Made by `statekeep.connect()`. Its operations are methods by noun and verb, ``await store.state.load(…)``;

@@ -10,11 +10,13 @@ import threading
 import time
 import warnings
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .errors import Deadline, Invalid, NoMemory, from_status
+from .lease import Sql
 from .operations import NOUNS, call
 from .texts import from_json, refusal, to_milliseconds
 
@@ -82,14 +84,26 @@ class _BlockingCalls:
         self._line: deque[threading.Event] = deque()
 
     def submit(self, op: str, arguments: tuple[Any, ...], timeout: float | None, raw: bool) -> Any:
+        return self.begin(op, _core.submit, (op, arguments), timeout, None if raw else from_json)
+
+    def begin(
+        self,
+        op: str,
+        start: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        timeout: float | None,
+        decode: Callable[[Any], Any] | None,
+        as_bytes: bool = False,
+    ) -> Any:
+        """Runs a call with ``start(handle, *arguments, deadline_ms, waits)``; gives what `decode` makes of the engine's
+        answer."""
         try:
             if self._line:
-                status, text = self._submit_in_line(op, arguments, timeout)
+                status, text = self._begin_in_line(op, start, arguments, timeout, as_bytes)
             else:
-                deadline_ms = 0 if timeout is None else to_milliseconds(timeout)
-                status, text = _core.call(self.handle, op, arguments, deadline_ms)
+                status, text = start(self.handle, *arguments, 0 if timeout is None else to_milliseconds(timeout), 1)
                 if status == _core.KEEP_FULL:
-                    status, text = self._submit_in_line(op, arguments, timeout)
+                    status, text = self._begin_in_line(op, start, arguments, timeout, as_bytes)
         except (TypeError, UnicodeEncodeError) as error:
             return self.refuse(op, error)
         finally:
@@ -97,26 +111,33 @@ class _BlockingCalls:
                 self._call_next()
         if status:
             raise from_status(status, text, op)
-        return text if raw or text is None else from_json(text)
+        return text if decode is None or text is None else decode(text)
 
     def refuse(self, op: str, error: Exception) -> Any:
         raise refusal(op, error)
 
-    def _submit_in_line(self, op: str, arguments: tuple[Any, ...], timeout: float | None) -> tuple[int, str | None]:
+    def _begin_in_line(
+        self,
+        op: str,
+        start: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        timeout: float | None,
+        as_bytes: bool,
+    ) -> tuple[int, Any]:
         seconds = self._default_seconds if timeout is None else timeout
         end = None if seconds is None else time.monotonic() + seconds
         turn = threading.Event()
         self._line.append(turn)
         try:
-            ticket = self._submit_at_head(op, arguments, turn, end)
+            ticket = self._begin_at_head(op, start, arguments, turn, end)
         finally:
             self._line.remove(turn)
             self._call_next()
-        return ticket if isinstance(ticket, tuple) else _core.wait(self.handle, ticket)
+        return ticket if isinstance(ticket, tuple) else _core.wait(self.handle, ticket, as_bytes)
 
-    def _submit_at_head(
-        self, op: str, arguments: tuple[Any, ...], turn: threading.Event, end: float | None
-    ) -> int | tuple[int, str | None]:
+    def _begin_at_head(
+        self, op: str, start: Callable[..., Any], arguments: tuple[Any, ...], turn: threading.Event, end: float | None
+    ) -> int | tuple[int, Any]:
         left: float | None = None
         while True:
             turn.clear()
@@ -125,7 +146,9 @@ class _BlockingCalls:
                 if left <= 0:
                     raise Deadline("no room in the queue before the deadline", op, retry=True)
             if self._line[0] is turn:
-                ticket = _core.submit(self.handle, op, arguments, -1 if left is None else to_milliseconds(left))
+                ticket: int | tuple[int, Any] = start(
+                    self.handle, *arguments, -1 if left is None else to_milliseconds(left), 0
+                )
                 if isinstance(ticket, int) or ticket[0] != _core.KEEP_FULL:
                     return ticket
             turn.wait(left)
@@ -137,7 +160,7 @@ class _BlockingCalls:
             pass  # nobody waits
 
 
-class Store(Nouns):  # type: ignore[misc, unused-ignore]
+class Store(Sql, Nouns):  # type: ignore[misc, unused-ignore]
     """A store whose calls block their thread; any number of threads may share it.
 
     Made by `statekeep.open()`. Its operations are methods by noun and verb, ``store.state.save(…)``;
