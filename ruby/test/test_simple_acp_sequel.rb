@@ -118,6 +118,24 @@ class TestSimpleAcpSequel < Minitest::Test
     assert_equal 2, open.list_runs[:total]
   end
 
+  # A replica is a server that refuses to write; the tables are there already, so that nothing has to be made.
+  def test_a_read_replica_serves_reads
+    open.save_run(a_run(run_id: "r"))
+    role = "reader_#{@schema}"
+    @db.run("create role #{role} login; alter role #{role} set default_transaction_read_only = on; " \
+            "grant usage on schema #{@schema} to #{role}; grant all on all tables in schema #{@schema} to #{role}")
+    [{ url: url(user: role) }, { url: url(user: role), skip_setup: true },
+     { db: handle(user: role, servers: { read_only: { user: role } }) }].each do |options|
+      replica = open(**options)
+      assert_equal ["r", 1, [], nil, true], [replica.get_run("r").run_id, replica.list_runs[:total], replica.get_events("r"),
+                                             replica.get_session("none"), replica.ping]
+      assert_raises(Sequel::DatabaseError) { replica.save_run(a_run) }
+      assert_equal "r", replica.get_run("r").run_id
+    end
+  ensure
+    @db.run("drop owned by #{role}; drop role #{role}")
+  end
+
   def test_partitioned_events_made_by_hand_serve
     db = handle
     db.run("create table acp_events (id serial, run_id varchar not null, event_type varchar not null, data text, " \
