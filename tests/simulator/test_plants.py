@@ -56,8 +56,8 @@ PLANTS = {
     ),
     "order: a cancelled call that was sent lets the next one go": Plant(
         "op.c",
-        "    if (!op->conn)\n        key_leave(store, op);",
-        "    if (!op->conn || status == KEEP_CANCELLED)\n        key_leave(store, op);",
+        "    else if (!op->conn)\n        key_leave(store, op);",
+        "    else if (!op->conn || status == KEEP_CANCELLED)\n        key_leave(store, op);",
     ),
     "committed is told before the commit is read": Plant(
         "conn.c",
@@ -93,7 +93,7 @@ PLANTS = {
         "if (share > store->options.batch)\n        share = store->options.batch + 1;",
     ),
     "the queue takes one call too many": Plant(
-        "api.c",
+        "op.c",
         "store->held_count >= (size_t)store->options.queue",
         "store->held_count > (size_t)store->options.queue",
     ),
@@ -109,12 +109,12 @@ PLANTS = {
     ),
     "a socket is closed while the watch looks at it": Plant(
         "conn.c",
-        "    else if (state == CONN_DOWN)\n        conn_watch(conn, -1, 0);",
-        "",
+        "if (state == CONN_DOWN || (state == CONN_BUSY && conn_looks_away(conn))) {",
+        "if (state == CONN_BUSY && conn_looks_away(conn)) {",
     ),
     "what could not be sent is never flushed": Plant(
         "conn.c",
-        "conn->flushed ? WATCH_READ : WATCH_READ | WATCH_WRITE",
+        "writes ? WATCH_READ | WATCH_WRITE : WATCH_READ",
         "WATCH_READ",
     ),
     "a pooler's lost statement is the caller's problem": Plant(
