@@ -3,6 +3,7 @@
  * nesting) is left to those, the whole document with it, so that their errors are theirs too. */
 
 %{
+#include <limits.h>
 #include <math.h>
 #include <time.h>
 
@@ -227,6 +228,57 @@ static bool write_value(struct writer *writer, VALUE value)
         return write_time(writer, value);
     return write_model(writer, value);
 }
+
+/* ---- reading */
+
+/* The number of `count` digits, or -1. */
+static int digits_at(const char *text, int count)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+/* Days from 1970-01-01 to the first of a month, in the Gregorian calendar of all times. */
+static int64_t days_to(int year, int month)
+{
+    int64_t shifted = month <= 2 ? year - 1 : year; /* years that begin in March end in their leap day */
+    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400, within = shifted - era * 400;
+    int64_t day = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5;
+    return era * 146097 + within * 365 + within / 4 - within / 100 + day - 719468;
+}
+
+/* The Time, in UTC, of text as the models write it; nil for any other. */
+static VALUE time_of(VALUE text)
+{
+    if (!RB_TYPE_P(text, T_STRING) || RSTRING_LEN(text) != STAMP_SIZE)
+        return Qnil;
+    const char *at = RSTRING_PTR(text);
+    if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':' || at[19] != 'Z')
+        return Qnil;
+    int year = digits_at(at, 4), month = digits_at(at + 5, 2), day = digits_at(at + 8, 2);
+    int hour = digits_at(at + 11, 2), minute = digits_at(at + 14, 2), second = digits_at(at + 17, 2);
+    if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 59)
+        return Qnil;
+    struct timespec time = {.tv_sec = (time_t)((((days_to(year, month) + day - 1) * 24 + hour) * 60 + minute) * 60 + second)};
+    return rb_time_timespec_new(&time, INT_MAX - 1); /* as Ruby names UTC */
+}
+
+static void read_times(VALUE hash, VALUE names)
+{
+    if (!RB_TYPE_P(hash, T_HASH))
+        return;
+    for (long i = 0; i < RARRAY_LEN(names); i++) {
+        VALUE name = RARRAY_AREF(names, i), time = time_of(rb_hash_lookup(hash, name));
+        if (!NIL_P(time))
+            rb_hash_aset(hash, name, time);
+    }
+}
 %}
 
 %inline %{
@@ -246,5 +298,18 @@ static VALUE core_document(VALUE value, VALUE plans)
     }
     rb_str_set_len(writer.text, writer.size);
     return written ? writer.text : Qnil;
+}
+
+/* Puts Times in place of their texts under `names`, where those are as the models write them, in a Hash or in each Hash of
+ * an Array. Gives what it was given. */
+static VALUE core_times(VALUE target, VALUE names)
+{
+    Check_Type(names, T_ARRAY);
+    if (RB_TYPE_P(target, T_ARRAY))
+        for (long i = 0; i < RARRAY_LEN(target); i++)
+            read_times(rb_ary_entry(target, i), names);
+    else
+        read_times(target, names);
+    return target;
 }
 %}

@@ -60,6 +60,21 @@ class TestDocuments < Minitest::Test
     assert_equal times.map { |time| time.getutc.iso8601 }, JSON.parse(Documents.text(messages)).map { |m| m["created_at"] }
   end
 
+  def read(text)
+    StateKeep::Core.times({ "at" => text }, %w[at])["at"]
+  end
+
+  def test_times_are_read_as_the_models_read_them
+    random = Random.new(8)
+    texts = Array.new(2000) { Time.at(random.rand(-62_000_000_000..250_000_000_000)).getutc.iso8601 }
+    %w[2024-02-29T23:59:59Z 2023-02-29T00:00:00Z 1900-03-01T00:00:00Z 0000-01-01T00:00:00Z 9999-12-31T23:59:59Z].each { |text| texts << text }
+    texts.each { |text| assert_equal [Time.utc(*text.scan(/\d+/)), 0, true], [read(text), read(text).utc_offset, read(text).utc?], text }
+    ["2026-11-21", "2026-11-21T05:58:36+01:00", "2026-13-21T05:58:36Z", "2026-11-00T05:58:36Z", "2026-11-21T24:00:00Z",
+     "2026-11-21T05:60:36Z", "2026-11-21T05:58:60Z", "2026-11-21 05:58:36Z", "+026-11-21T05:58:36Z", "2026-11-21T05:58:3 Z", 7, nil]
+      .each { |other| other.nil? ? assert_nil(read(other)) : assert_equal(other, read(other)) }
+    assert_equal [{ "at" => Time.utc(2026) }, 7, {}], StateKeep::Core.times([{ "at" => "2026-01-01T00:00:00Z" }, 7, {}], %w[at])
+  end
+
   def test_models_in_models
     message = Models::Message.agent("one", Models::MessagePart.new(content_type: "text/plain", content: "t",
                                                                  metadata: Models::CitationMetadata.new(url: "u", start_index: 1)))

@@ -1,17 +1,19 @@
 # frozen_string_literal: true
 
 require "json"
-require_relative "timestamps"
+require "time"
 
 module StateKeep
   module SimpleAcp
     # Models as JSON text and back, the same text as the models' own to_json and the same models as their from_hash. The
-    # extension writes them by plans, made once for each class; times are read by their digits. A class that writes itself in
-    # a way of its own is asked to.
+    # extension writes them by plans, made once for each class, and reads the times in their documents, which costs the models
+    # most. A class that writes itself in a way of its own is asked to.
     module Documents
       Models = ::SimpleAcp::Models
+      MESSAGE_TIMES = %w[created_at completed_at].freeze
+      RUN_TIMES = %w[created_at finished_at].freeze
+      private_constant :MESSAGE_TIMES, :RUN_TIMES
 
-      @writers = {}.compare_by_identity
       # How the extension writes a class's models: the reader and the JSON text of each attribute's name; false where it may
       # not.
       @plans = Hash.new { |plans, model| plans[model] = plan(model) }.compare_by_identity
@@ -65,7 +67,7 @@ module StateKeep
       end
 
       def messages(items)
-        (items || []).map { |item| Models::Message.from_hash(with_times(item, "created_at", "completed_at")) }
+        Core.times(items || [], MESSAGE_TIMES).map { |item| Models::Message.from_hash(item) }
       end
       private_class_method :messages
 
@@ -79,8 +81,8 @@ module StateKeep
       def with_run(run)
         return unless run.is_a?(Hash)
 
-        with_times(run, "created_at", "finished_at")
-        run["output"]&.each { |message| with_times(message, "created_at", "completed_at") }
+        Core.times(run, RUN_TIMES)
+        Core.times(run["output"], MESSAGE_TIMES)
         with_message(run["await_request"])
       end
       private_class_method :with_run
@@ -88,22 +90,10 @@ module StateKeep
       # The message in a Hash, or in the Hash under `name` in it.
       def with_message(hash, name = nil)
         holder = name && hash.is_a?(Hash) ? hash[name] : hash
-        with_times(holder["message"], "created_at", "completed_at") if holder.is_a?(Hash)
+        Core.times(holder["message"], MESSAGE_TIMES) if holder.is_a?(Hash)
         hash
       end
       private_class_method :with_message
-
-      # Puts Times in place of their texts, where those are as the models write them; others are left to the models.
-      def with_times(hash, *names)
-        return hash unless hash.is_a?(Hash)
-
-        names.each do |name|
-          time = Timestamps.read(hash[name])
-          hash[name] = time if time
-        end
-        hash
-      end
-      private_class_method :with_times
 
       def plan(model)
         return false unless model <= Models::Base && writes_as_base?(model)
@@ -118,7 +108,12 @@ module StateKeep
       private_class_method :writes_as_base?
 
       def plain(model)
-        (@writers[model.class] ||= writer(model.class)).call(model)
+        return model.to_h unless writes_as_base?(model.class)
+
+        model.class.attributes.each_key.with_object({}) do |name, hash|
+          value = model.public_send(name)
+          hash[name] = nested(value) unless value.nil?
+        end
       end
       private_class_method :plain
 
@@ -128,23 +123,11 @@ module StateKeep
         when Models::Base then plain(value)
         when Array then value.map { |item| nested(item) }
         when Hash then value.transform_values { |item| nested(item) }
-        when Time then Timestamps.write(value)
+        when Time then value.getutc.iso8601
         else value
         end
       end
       private_class_method :nested
-
-      # What makes a Hash of a model. Compiled for its class, since of long histories most of the time would go into asking
-      # each message for the attributes it has.
-      def writer(model)
-        return :to_h.to_proc unless writes_as_base?(model)
-
-        steps = model.attributes.each_key.map do |name|
-          "value = model.#{name}; hash[#{name.name.dump}] = String === value ? value : nested(value) unless value.nil?"
-        end
-        eval("->(model) { hash = {}; #{steps.join("; ")}; hash }", binding, "statekeep writer of #{model}", 1)
-      end
-      private_class_method :writer
     end
   end
 end
