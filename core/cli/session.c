@@ -100,7 +100,8 @@ static bool tables_own(const cJSON *tables)
     const cJSON *slot;
     cJSON_ArrayForEach(slot, tables)
     {
-        if (strcmp(catalog_table_name(catalog_table_find(slot->valuestring)), slot->valuestring) != 0)
+        if (strcmp(catalog_table_name(catalog_table_find(slot->valuestring)), slot->valuestring) !=
+            0)
             return false;
     }
     return tables->child != NULL;

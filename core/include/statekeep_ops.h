@@ -1095,6 +1095,55 @@ static inline keep_op keep_room_mark_read(keep_store *store, keep_text room_id,
     return keep_submit(store, "room.mark_read", args, 3, deadline_ms);
 }
 
+/* room.migrate_drop: Deletes the old tables that a finished conversion set aside, with what
+ * they hold. There is no way back.
+ * Result: null. */
+static inline keep_op keep_room_migrate_drop(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migrate_drop", NULL, 0, deadline_ms);
+}
+
+/* room.migrate_finish: Ends a conversion whose rows are all copied: today's tables may be
+ * used. The old ones stay, until room.migrate_drop.
+ * Result: null. */
+static inline keep_op keep_room_migrate_finish(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migrate_finish", NULL, 0, deadline_ms);
+}
+
+/* room.migrate_start: Sets the tables of RoomKit before 0.7 aside, under names that end in
+ * _v1. Then call room.setup, room.setup_extras and room.migrate_step. Stop the application
+ * first: until the conversion is finished, today's tables hold a part of the rows. Does
+ * nothing where there are no such tables.
+ * Result: null. */
+static inline keep_op keep_room_migrate_start(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migrate_start", NULL, 0, deadline_ms);
+}
+
+/* room.migrate_step: Copies the next 2,000 rows, in one transaction; room.migration tells how
+ * far it is. Does nothing when all are copied. Where two events of a room had one index, its
+ * events are numbered anew from 0, in the order of index, time and id.
+ * Result: null. */
+static inline keep_op keep_room_migrate_step(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migrate_step", NULL, 0, deadline_ms);
+}
+
+/* room.migration: How far a conversion is: `done` of `total` old rows are copied; `phase` is
+ * what is being copied, null when no conversion was begun; `renumbered` rooms got new indexes,
+ * `lost_markers` marked events that are gone.
+ * Result: {phase, done, total, finished, renumbered, lost_markers}. */
+static inline keep_op keep_room_migration(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migration", NULL, 0, deadline_ms);
+}
+
+/* room.migration_report: What room.migrate_start and room.migrate_step would do with tables of
+ * RoomKit before 0.7: `rows` of each table, `rooms_to_renumber` (two of their events have one
+ * index), `lost_markers` (of events that are gone: they cannot be kept), and `unknown` keys of
+ * the documents, which have no column (they stay in the old tables). Null on other tables.
+ * Reads every row.
+ * Result: report. */
+static inline keep_op keep_room_migration_report(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "room.migration_report", NULL, 0, deadline_ms);
+}
+
 /* room.patch_metadata: Removes the keys in `unset` from a room's metadata, then sets those of
  * `patch`; all others stay. Gives the room, or null when it is not there.
  *   room_id  text
@@ -1156,9 +1205,9 @@ static inline keep_op keep_room_resolve_identity(keep_store *store, keep_text ch
 }
 
 /* room.schema: What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before
- * 0.7, 2 today's; `empty`: there never was a room; `unique_index`: no two events of a room can
- * have one index; `extended`: room.setup_extras has run; `legacy_parent_index`:
- * room.drop_legacy_parent_index has something to drop.
+ * 0.7 or not yet converted, 2 today's; `empty`: there never was a room; `unique_index`: no two
+ * events of a room can have one index; `extended`: room.setup_extras has run;
+ * `legacy_parent_index`: room.drop_legacy_parent_index has something to drop.
  * Result: {layout, empty, unique_index, extended, legacy_parent_index}. */
 static inline keep_op keep_room_schema(keep_store *store, int deadline_ms) {
     return keep_submit(store, "room.schema", NULL, 0, deadline_ms);

@@ -55,7 +55,8 @@ $statekeep$;
 -- args:
 -- gives: one {layout, empty, unique_index, extended, legacy_parent_index}
 -- batch: no    resend: yes    writes: no
--- What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before 0.7, 2 today's; `empty`: there never was a
+-- What is there, without changing it. `layout`: 0 no rooms, 1 RoomKit's before 0.7 or not yet
+-- converted, 2 today's; `empty`: there never was a
 -- room; `unique_index`: no two events of a room can have one index; `extended`: room.setup_extras has run;
 -- `legacy_parent_index`: room.drop_legacy_parent_index has something to drop.
 with own as (
@@ -63,7 +64,7 @@ with own as (
     from (values ('rooms', {rooms:literal}), ('events', {room_events:literal}), ('participants', {room_participants:literal}),
         ('identities', {room_identities:literal})) as v(slot, name)
     join pg_class as c on c.oid = to_regclass(v.name)
-        and (cardinality(parse_ident(v.name)) > 1 or c.relnamespace = current_schema()::regnamespace)
+        and (cardinality(parse_ident(v.name)) > 1 or c.relnamespace = quote_ident(current_schema())::regnamespace)
 ),
 has as (
     select o.slot, a.attname::text as name from own as o
@@ -73,7 +74,10 @@ indexes as (
     select o.slot, o.relname, c.relname as name, x.indisunique from own as o
     join pg_index as x on x.indrelid = o.oid join pg_class as c on c.oid = x.indexrelid
 )
-select case when exists (select from has where slot = 'rooms' and name = 'data') then 1
+select case when exists (select from has where slot = 'rooms' and name = 'data') or exists (
+            select from own as o join pg_class as c on c.oid = o.oid
+            join pg_class as v on v.relnamespace = c.relnamespace and v.relname = (left(o.relname, 60) || '_v1')::name
+            where o.slot = 'rooms' and obj_description(v.oid, 'pg_class') like '{"statekeep"%"finished" : false%') then 1
         when exists (select from own where slot = 'rooms') then 2 else 0 end as layout,
     coalesce((select pg_relation_size(oid) = 0 from own where slot = 'rooms'), true) as empty,
     exists (
