@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from proxy import Proxy
-from server import PgBouncer, Server
+from server import PgBouncer, Server, find_vector_programs
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "sql"))
@@ -17,6 +17,13 @@ sys.path.insert(0, str(ROOT / "sql"))
 def server():
     """A PostgreSQL server shared by the session. Tests that stop it, kill it or change it make their own Server()."""
     with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vector_server():
+    """A server that has pgvector, shared by the session, with room for the index of 10,000 embeddings."""
+    with Server(find_vector_programs(), shared_buffers="256MB", maintenance_work_mem="256MB") as running:
         yield running
 
 

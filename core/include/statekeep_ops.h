@@ -341,7 +341,7 @@ static inline keep_op keep_memory_recall(keep_store *store, keep_text embedding,
 /* memory.search: The memories most like an embedding by cosine, most similar first; without a
  * limit 10, with a threshold only those of at least that similarity (a number from -1 to 1).
  * Small sets are compared one by one, large ones through the index; `effort` is how many
- * candidates the index looks at (40 without it; more finds more of the nearest and takes
+ * candidates the index keeps (100 without it; more finds more of the nearest and takes
  * longer).
  *   embedding  vector
  *   agent_id   int?

@@ -18,18 +18,16 @@ begin
     perform set_config('client_min_messages', 'warning', true);
     select array_agg(w.name order by w.version), array_agg(w.sql order by w.version) into names, texts
     from (values {migrations}) as w(version, name, sql);
-    for attempt in 1..2 loop
-        if to_regclass('public.statekeep_migrations') is not null then
-            select coalesce(max(m.version), 0) into latest from public.statekeep_migrations as m where m.store = 'gathering';
-        end if;
-        if latest > cardinality(names) then
-            raise exception 'the schemas of gathering are of version %, the latest that is known here is %',
-                latest, cardinality(names);
-        elsif latest = cardinality(names) then
-            return;
-        end if;
-        perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));
-    end loop;
+    if to_regclass('public.statekeep_migrations') is not null then
+        select coalesce(max(m.version), 0) into latest from public.statekeep_migrations as m where m.store = 'gathering';
+    end if;
+    if latest > cardinality(names) then
+        raise exception 'the schemas of gathering are of version %, the latest that is known here is %',
+            latest, cardinality(names);
+    elsif latest = cardinality(names) then
+        return;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('statekeep.setup', 0));
     create table if not exists public.statekeep_migrations (
         store text not null,
         version integer not null,
@@ -38,6 +36,8 @@ begin
         note text,
         primary key (store, version)
     );
+    -- Who waited for the lock finds the other's work done.
+    select coalesce(max(m.version), 0) into latest from public.statekeep_migrations as m where m.store = 'gathering';
     for version in latest + 1 .. cardinality(names) loop
         perform set_config('statekeep.note', '', true);
         execute texts[version];

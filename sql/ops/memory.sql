@@ -87,7 +87,7 @@ order by c.n;
 -- needs: gathering.setup
 -- The memories most like an embedding by cosine, most similar first; without a limit 10, with a threshold only those of at
 -- least that similarity (a number from -1 to 1). Small sets are compared one by one, large ones through the index; `effort`
--- is how many candidates the index looks at (40 without it; more finds more of the nearest and takes longer).
+-- is how many candidates the index keeps (100 without it; more finds more of the nearest and takes longer).
 select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,
     m.created_at, i.similarity
 from memory.nearest($1::{vector}, $2::bigint, $3::text::public.memory_scope, $4::bigint,

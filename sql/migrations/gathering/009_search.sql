@@ -1,7 +1,9 @@
 -- The search for similar memories. memory.make_search() makes its functions for the type that embeddings have by now; names
 -- and arguments are the same for either. A search first collects at most some hundred memories that pass the filter. If that
--- was all of them, their distances are computed; else the index is asked, as it costs less, and should the filter have
--- left too few of its rows, all are compared after all. Without a filter a table that is not small goes to the index at once.
+-- was all of them, their distances are computed; else the index is asked, as it costs less. When the filter leaves too few of
+-- what it finds, filter and query may be far apart, where an index sees little: then up to 10,000 are compared (some 40
+-- ms), and beyond that the index is asked for ten times as many candidates, and to go on until it has enough. Without a
+-- filter a table that is not small goes to the index at once.
 
 create or replace function memory.make_search() returns void language plpgsql set client_min_messages = warning as $make$
 declare
@@ -37,7 +39,9 @@ begin
         template := replace(template, 'COUNT', case when indexed then 'vector_dims' else 'cardinality' end);
         template := replace(template, 'FEW', case when indexed
             then 'greatest(200, 2 * sqrt(p_limit * pg_relation_size(''memory.memories'') / 256.0))' else 'null' end);
-        template := replace(template, 'ITERATIVE', case when iterative then 'set hnsw.iterative_scan = relaxed_order' else '' end);
+        template := replace(template, 'GO_ON_OFF', case when iterative then 'set hnsw.iterative_scan = off' else '' end);
+        template := replace(template, 'GO_ON_ON', case when iterative
+            then 'perform set_config(''hnsw.iterative_scan'', ''relaxed_order'', true)' else 'null' end);
         execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null
                 and (m.expires_at is null or m.expires_at > now())
                 and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)
@@ -75,7 +79,7 @@ begin
         return array(select m.id from memory.memories as m where m.tags && p_tags and CONDITIONS limit p_most);
     elsif p_scope is not null or p_types is not null then
         return array(select m.id from memory.memories as m
-            where m.scope = any (coalesce(array[p_scope], enum_range(null::public.memory_scope)))
+            where m.scope = any (case when p_scope is null then enum_range(p_scope) else array[p_scope] end)
                 and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS
             limit p_most);
     end if;
@@ -113,12 +117,15 @@ $template$),
     (4, true, $template$
 -- The settings leave the planner no way to the order that is asked for but the index.
 create or replace function memory.nearest_by_index(query KIND, p_agent_id bigint, p_scope public.memory_scope,
-    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint)
+    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint, p_go_on boolean)
 returns table (id bigint, similarity double precision) language plpgsql stable
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan
-set hnsw.ef_search = 40 set ivfflat.probes = 100 ITERATIVE as $function$
+set hnsw.ef_search = 100 set ivfflat.probes = 100 GO_ON_OFF as $function$
 begin
-    perform set_config('hnsw.ef_search', least(greatest(coalesce(p_effort, 40), p_limit), 1000)::text, true);
+    perform set_config('hnsw.ef_search', least(greatest(p_effort, p_limit), 1000)::text, true);
+    if p_go_on then
+        GO_ON_ON;
+    end if;
     return query
     select m.id, 1 - (m.embedding <=> query) from memory.memories as m
     where CONDITIONS
@@ -129,7 +136,7 @@ $function$
 $template$),
     (5, null, $template$
 -- The memories most like the query that pass the filter (null: any), with a similarity of at least p_threshold, most
--- similar first; similarity is the cosine, from -1 to 1. p_effort is how many the index looks at (null: 40).
+-- similar first; similarity is the cosine, from -1 to 1. p_effort is how many candidates the index keeps at first (null: 100).
 create or replace function memory.nearest(query KIND, p_agent_id bigint default null,
     p_scope public.memory_scope default null, p_scope_id bigint default null, p_types public.memory_type[] default null,
     p_tags text[] default null, p_limit bigint default 10, p_threshold double precision default null,
@@ -153,10 +160,18 @@ begin
         ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);
     end if;
     if ids is null or cardinality(ids) > few then
-        select array_agg(i.id), array_agg(i.similarity) into nearest, similarities
-        from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit, p_effort) as i;
-        if coalesce(cardinality(nearest), 0) < p_limit then
+        for attempt in 1..3 loop
+            if attempt = 2 then
+                ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, 10001);
+                exit when cardinality(ids) <= 10000;
+            end if;
+            select array_agg(i.id), array_agg(i.similarity) into nearest, similarities
+            from memory.nearest_by_index(query, p_agent_id, p_scope, p_scope_id, p_types, p_tags, p_limit,
+                coalesce(p_effort, 100) * case attempt when 1 then 1 else 10 end, attempt = 3) as i;
+            exit when cardinality(nearest) >= p_limit;
             nearest := null;
+        end loop;
+        if nearest is null and (ids is null or cardinality(ids) > 10000) then
             ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, null);
         end if;
     end if;
