@@ -154,6 +154,12 @@ def package_parts():
                "--manifest-path rust/Cargo.toml", count_cargo, 20)
 
 
+def python_serves_roomkit():
+    """Whether the environment that runs the tests has a Python that RoomKit installs on."""
+    probe = [ROOT / "build" / "venv" / "bin" / "python", "-c", "import sys; sys.exit(sys.version_info < (3, 12))"]
+    return (ROOT / "build" / "venv").exists() and subprocess.run(probe).returncode == 0
+
+
 def parts():
     yield Part("generated files", "sql/compile.py", "python3 sql/compile.py --check")
     yield Part("format", ".clang-format", "scripts/format.sh --check")
@@ -161,6 +167,8 @@ def parts():
     yield from package_parts()
     yield Part("sql, command, tools", "tests/test_sql.py", pytest("tests/test_*.py"), count_junit)
     yield Part("conformance", "tests/conformance/conftest.py", pytest("tests/conformance"), count_junit, 20)
+    yield Part("roomkit", "tests/roomkit" if python_serves_roomkit() else "Python 3.12 or newer, which RoomKit needs",
+               pytest("tests/roomkit"), count_junit, 20)
     yield Part("faults", "tests/faults", pytest("tests/faults"), count_junit, 20)
     yield Part("demo", "examples/demo.py", "python examples/demo.py")
 

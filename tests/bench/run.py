@@ -1,6 +1,6 @@
 """Runs the benches of all languages on one server with fsync on, and prints one table with the floors of the project.
 
-    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,go,ruby,ruby-fibers,rust,c,c-shares] [--json FILE]
+    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,roomkit,go,ruby,ruby-fibers,rust,c,c-shares] [--json FILE]
 
 Each figure is the median of the rounds' ratios, ours over theirs, with the least and the greatest. Floors are reported,
 never asserted: a busy machine is not a broken promise. Needs what scripts/build.sh builds.
@@ -38,6 +38,11 @@ def python_rows(url, options, *more):
             *more,
         ]
     )
+
+
+def roomkit_rows(url, options):
+    bench = [sys.executable, HERE / "python" / "roomkit_bench.py", url]
+    return decoded([*bench, "--rounds", options.rounds, "--seconds", options.seconds])
 
 
 def go_rows(url, options):
@@ -105,6 +110,7 @@ def share_rows(url, options):
 BENCHES = {
     "python": ("asyncpg", python_rows),
     "python-uvloop": ("asyncpg", lambda url, options: python_rows(url, options, "--uvloop")),
+    "roomkit": ("roomkit", roomkit_rows),
     "go": ("pgxpool", go_rows),
     "ruby": ("sequel", ruby_rows),
     "ruby-fibers": ("sequel", lambda url, options: ruby_rows(url, options, "--callers", "16,64", "--fibers")),

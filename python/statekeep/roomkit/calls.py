@@ -16,6 +16,7 @@ from ..errors import Absent, Conflict, Error
 from .errors import NOT_OPEN, driver_error
 
 Argument = str | bytes | None
+REFUSED = ""  # no answer is empty: null is spelt out
 
 
 class Calls(ConversationStore):
@@ -32,11 +33,11 @@ class Calls(ConversationStore):
         op: str,
         *arguments: Argument,
         refused: Callable[[], Exception] | None = None,
-    ) -> Any:
-        """The JSON text (str) that the operation `op` gives, in a span named for `method` and `table`.
+    ) -> str:
+        """The JSON text that the operation `op` gives, in a span named for `method` and `table`.
 
         `arguments` are texts, in the catalog's order. When the operation fails as its annotation says (no such room,
-        key taken), that is what `refused` makes, raised inside the span, or the answer None without it. Everything else
+        key taken), that is what `refused` makes, raised inside the span, or the answer REFUSED without it. Everything else
         that fails is the driver's error.
         """
         telemetry = self._telemetry
@@ -56,16 +57,15 @@ class Calls(ConversationStore):
         telemetry.end_span(span)
         return answer
 
-    async def _submit(
-        self, op: str, arguments: tuple[Argument, ...], refused: Callable[[], Exception] | None
-    ) -> Any:
+    async def _submit(self, op: str, arguments: tuple[Argument, ...], refused: Callable[[], Exception] | None) -> str:
         if self._store is None:
             raise RuntimeError(NOT_OPEN)
         try:
-            return await self._store._calls.submit(op, arguments, math.inf, True)
+            answer: str = await self._store._calls.submit(op, arguments, math.inf, True)
+            return answer
         except Error as error:
             if error.sqlstate is not None or not isinstance(error, (Absent, Conflict)):
                 raise driver_error(error) from error
             if refused is not None:
                 raise refused() from error
-            return None
+            return REFUSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import Closed, Deadline, Error, Invalid, Unknown
 
 try:
-    import asyncpg
+    import asyncpg  # type: ignore[import-untyped, import-not-found, unused-ignore]
 except ImportError:
     asyncpg = None
 

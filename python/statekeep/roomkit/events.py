@@ -141,9 +141,7 @@ class Events(Calls):
         held = await self._ask("check_idempotency", "events", "room.check_idempotency", room_id, key, channel_id)
         return held == "true"
 
-    async def get_event_by_idempotency_key(
-        self, room_id: str, key: str, *, channel_id: str | None
-    ) -> RoomEvent | None:
+    async def get_event_by_idempotency_key(self, room_id: str, key: str, *, channel_id: str | None) -> RoomEvent | None:
         return EVENT.one(
             await self._ask(
                 "get_event_by_idempotency_key",

@@ -21,6 +21,7 @@ from roomkit.core.locks import RoomLockManager, _has_room_lock, _mark_room_locke
 from .. import aio
 from ..aio_lease import Lease
 from ..errors import Error, Unknown
+from ..rows import Rows
 from .errors import driver_error
 from .pools import ENVIRONMENT, dsn_of
 
@@ -133,15 +134,18 @@ class _Session:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
-        for future in [*self._wanted.values(), *chain(*self._returned.values())]:
+        for future in self._wanted.values():
             future.cancel()
+        for holder in chain(*self._returned.values()):
+            holder.cancel()
         if self._lease is not None:
             self._lease.close()
         await self._store.close()
 
     async def take(self, key: int) -> Lease:
         """Waits for the lock and gives the lease whose session holds it."""
-        future = self._wanted[key] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
+        self._wanted[key] = future
         self._wake()
         try:
             return await future
@@ -152,7 +156,7 @@ class _Session:
     async def give_back(self, key: int, lease: Lease) -> None:
         """Raises the driver's error when the lock was lost with its session."""
         if lease is not self._lease:
-            raise driver_error(Unknown("the session that held the lock was lost", reason="link"))
+            raise _lock_lost()
         await self._unlock(key)
 
     def _unlock(self, key: int) -> asyncio.Future[None]:
@@ -172,19 +176,21 @@ class _Session:
             self._news.clear()
             wanted, returned, self._returned = dict(self._wanted), self._returned, {}
             try:
-                answers = await self._step(list(wanted), [key for key, some in returned.items() for _ in some])
+                lease = await self._held()
+                answers = await _step(lease, list(wanted), [key for key, some in returned.items() for _ in some])
             except Error as error:
-                self._lost(driver_error(error), wanted, returned)
+                self._lost(error, wanted, returned)
                 continue
-            for future in chain(*returned.values()):
-                _finish(future, None)
+            for holder in chain(*returned.values()):
+                if not holder.done():
+                    holder.set_result(None)
             granted = [row["key"] for row in answers if row["wanted"] and row["done"]]
             for key in granted:
                 if wanted[key].done():  # given up meanwhile
                     self._unlock(key).add_done_callback(_forget)
                 else:
                     self._wanted.pop(key, None)
-                    wanted[key].set_result(self._lease)
+                    wanted[key].set_result(lease)
             pause = _FIRST_PAUSE if granted else min(pause * 2, _LONGEST_PAUSE)
             if self._wanted:
                 await self._rest(pause * random.uniform(0.5, 1))
@@ -197,33 +203,36 @@ class _Session:
         except TimeoutError:
             pass
 
-    async def _step(self, wanted: list[int], returned: list[int]) -> Any:
-        lease = await self._held()
-        keys = [f"{{{','.join(map(str, some))}}}" for some in (returned, wanted)]
-        return await lease.query(_STEP, keys, timeout=math.inf)
-
     async def _held(self) -> Lease:
         if self._lease is None:
             self._lease = await self._store.lease(timeout=math.inf)
         return self._lease
 
-    def _lost(self, error: Exception, *some: Any) -> None:
-        """Ends what was asked for; whoever holds a lock of this session hears it at the end of the block."""
+    def _lost(
+        self, error: Error, wanted: dict[int, asyncio.Future[Lease]], returned: dict[int, list[asyncio.Future[None]]]
+    ) -> None:
+        """Ends what was asked for; whoever else holds a lock of this session hears it at the end of the block."""
         if self._lease is not None:
             self._lease.close()
             self._lease = None
-        wanted, returned = some
         for key, future in wanted.items():
             if self._wanted.get(key) is future:
                 del self._wanted[key]
-        for future in [*wanted.values(), *chain(*returned.values())]:
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(driver_error(error))
+        for holder in chain(*returned.values()):
+            if not holder.done():
+                holder.set_exception(_lock_lost())
 
 
-def _finish(future: asyncio.Future[None], result: None) -> None:
-    if not future.done():
-        future.set_result(result)
+async def _step(lease: Lease, wanted: list[int], returned: list[int]) -> Rows:
+    """One question: the rows {wanted, key, done} of all keys."""
+    keys = [f"{{{','.join(map(str, some))}}}" for some in (returned, wanted)]
+    return await lease.query(_STEP, keys, timeout=math.inf)
+
+
+def _lock_lost() -> Exception:
+    return driver_error(Unknown("the session that held the lock was lost", reason="link"))
 
 
 def _forget(future: asyncio.Future[None]) -> None:

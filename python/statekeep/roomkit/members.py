@@ -10,7 +10,6 @@ from roomkit.models.channel import ChannelBinding
 from roomkit.models.participant import Participant
 from roomkit.models.room import Room
 
-
 from .calls import Calls
 from .models import BINDING, PARTICIPANT
 
@@ -74,13 +73,9 @@ class Members(Calls):
         )
 
     async def list_participants(self, room_id: str) -> list[Participant]:
-        return PARTICIPANT.many(
-            await self._ask("list_participants", "participants", "room.list_participants", room_id)
-        )
+        return PARTICIPANT.many(await self._ask("list_participants", "participants", "room.list_participants", room_id))
 
-    async def load_room_context(
-        self, room_id: str
-    ) -> tuple[Room | None, list[ChannelBinding], list[Participant]]:
+    async def load_room_context(self, room_id: str) -> tuple[Room | None, list[ChannelBinding], list[Participant]]:
         text = await self._ask("load_room_context", "rooms", "room.load_context", room_id)
         try:
             context = _CONTEXT.validate_json(text)

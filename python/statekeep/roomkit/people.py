@@ -69,9 +69,7 @@ class People(Calls):
 
     async def get_verification(self, identity_id: str, organization_id: str | None = None) -> Verification | None:
         return VERIFICATION.one(
-            await self._ask(
-                "get_verification", "verifications", "room.get_verification", identity_id, organization_id
-            )
+            await self._ask("get_verification", "verifications", "room.get_verification", identity_id, organization_id)
         )
 
     async def put_verification(self, verification: Verification) -> Verification:

@@ -38,8 +38,11 @@ class Figures:
         return self._sizes[1]
 
     def _connections(self) -> dict[str, int]:
-        status, text = _core.submit(self._handle, "admin.stats", (), 0)  # the engine answers it at once
-        return json.loads(text)["connections"] if status == 0 else {"up": 0, "busy": 0}
+        answer = _core.submit(self._handle, "admin.stats", (), 0, True)  # the engine answers it at once
+        if isinstance(answer, int) or answer[1] is None or answer[0]:
+            return {"up": 0, "busy": 0}
+        figures: dict[str, int] = json.loads(answer[1])["connections"]
+        return figures
 
 
 def check_sizes(min_size: int, max_size: int) -> None:

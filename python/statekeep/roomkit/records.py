@@ -20,14 +20,10 @@ class Records(Calls):
         await self._ask("mark_all_read", "read_markers", "room.mark_all_read", room_id, channel_id)
 
     async def get_unread_count(self, room_id: str, channel_id: str) -> int:
-        return int(
-            await self._ask("get_unread_count", "read_markers", "room.get_unread_count", room_id, channel_id)
-        )
+        return int(await self._ask("get_unread_count", "read_markers", "room.get_unread_count", room_id, channel_id))
 
     async def list_read_markers(self, room_id: str) -> dict[str, int]:
-        markers = json.loads(
-            await self._ask("list_read_markers", "read_markers", "room.list_read_markers", room_id)
-        )
+        markers = json.loads(await self._ask("list_read_markers", "read_markers", "room.list_read_markers", room_id))
         return {marker["channel_id"]: marker["event_index"] for marker in markers}
 
     async def add_task(self, task: Task) -> Task:
@@ -55,15 +51,11 @@ class Records(Calls):
         return observation
 
     async def list_observations(self, room_id: str) -> list[Observation]:
-        return OBSERVATION.many(
-            await self._ask("list_observations", "observations", "room.list_observations", room_id)
-        )
+        return OBSERVATION.many(await self._ask("list_observations", "observations", "room.list_observations", room_id))
 
     async def get_voice_delivery(self, room_id: str, key_hash: str) -> VoiceDeliveryRecord | None:
         return DELIVERY.one(
-            await self._ask(
-                "get_voice_delivery", "voice_deliveries", "room.get_voice_delivery", room_id, key_hash
-            )
+            await self._ask("get_voice_delivery", "voice_deliveries", "room.get_voice_delivery", room_id, key_hash)
         )
 
     async def claim_voice_delivery(self, record: VoiceDeliveryRecord) -> VoiceDeliveryRecord:

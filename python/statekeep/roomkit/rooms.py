@@ -14,7 +14,7 @@ from roomkit.models.room import Room
 from roomkit.models.store_filter import RoomFilter
 from roomkit.store.base import room_taken
 
-from .calls import Calls
+from .calls import REFUSED, Calls
 from .models import ROOM, document
 from .texts import flag, moment, number, words
 
@@ -22,7 +22,7 @@ from .texts import flag, moment, number, words
 class Rooms(Calls):
     async def create_room(self, room: Room) -> Room:
         created = await self._ask("create_room", "rooms", "room.create", room.id, ROOM.text(room))
-        if created is None:
+        if created == REFUSED:
             raise room_taken(room.id)
         return room
 
@@ -53,7 +53,7 @@ class Rooms(Calls):
             moment(paused_at),
             moment(last_activity_at),
         )
-        return None if stored is None else room.model_copy(update=json.loads(stored))
+        return None if stored == REFUSED else room.model_copy(update=json.loads(stored))
 
     async def room_exists(self, room_id: str) -> bool:
         return await self._ask("room_exists", "rooms", "room.exists", room_id) == "true"

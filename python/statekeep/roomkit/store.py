@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 from roomkit.models.event import RoomEvent
 from roomkit.store.postgres_mappers import _row_to_event
@@ -91,7 +91,7 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
             raise RuntimeError(NOT_OPEN)
         yield
 
-    async def __aenter__(self) -> PostgresStore:
+    async def __aenter__(self) -> Self:
         await self.init()
         return self
 

@@ -23,7 +23,9 @@ _V1 = (
     "The tables are those of RoomKit 0.4-0.6 (v1), which init() leaves as they are. Back up the database, then run "
     "PostgresStore.migrate(dry_run=False, confirm=True): it converts them to v2 and loses no row."
 )
-_UNCONFIRMED = "Converting v1 tables to v2 keeps every row; take a backup, then call migrate(dry_run=False, confirm=True)."
+_UNCONFIRMED = (
+    "Converting v1 tables to v2 keeps every row; take a backup, then call migrate(dry_run=False, confirm=True)."
+)
 
 
 class Upkeep(Calls):
@@ -44,7 +46,7 @@ class Upkeep(Calls):
 
     async def _extend_empty(self) -> None:
         try:
-            await self._ask("init", "schema_version", "room.extend")
+            await self._ask("init", "schema_version", "room.setup_extras")
         except Exception as error:
             if getattr(error, "sqlstate", None) != "42501":  # a role with data rights only does without
                 raise
@@ -91,13 +93,13 @@ class Upkeep(Calls):
                 break
         await self._ask("migrate", "schema_version", "room.migrate_finish")
 
-    async def extend(self) -> None:
+    async def setup_extras(self) -> None:
         """Adds what StateKeep makes at once on an empty database: columns for the fields that RoomKit's tables do not
         hold, and indexes that keep routing, room lists and unread counts quick in large tables. RoomKit ignores both.
 
         Building the indexes takes its time on large tables, and keeps writers waiting meanwhile.
         """
-        await self._ask("extend", "schema_version", "room.extend")
+        await self._ask("setup_extras", "schema_version", "room.setup_extras")
         self._extended = True
 
     async def dedupe_event_indices(self, *, dry_run: bool = True) -> dict[str, Any]:
