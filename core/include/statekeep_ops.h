@@ -563,13 +563,14 @@ static inline keep_op keep_room_claim_voice_delivery(keep_store *store, keep_tex
 
 /* room.commit_change: Commits an event that changes another one (see room.commit_event) and
  * writes that target anew (room.update_event), or neither; when the event deletes its target,
- * the target's edits are marked deleted. An index of null and `again`: an event came into the
- * room between this statement's beginning and its lock; nothing was written, send it again.
+ * the target's edits are marked deleted. `late`: it does, and an event came into the room
+ * while this call waited for its turn; if that was an edit of the target,
+ * room.mark_edits_deleted marks it.
  *   room_id   text
  *   event     json
  *   target    json
  *   activity  bool
- * Result: {index, again}.
+ * Result: {index, late}.
  * Fails: ABSENT the target is not in the room. */
 static inline keep_op keep_room_commit_change(keep_store *store, keep_text room_id,
         keep_text event, keep_text target, keep_text activity, int deadline_ms) {
@@ -1081,6 +1082,16 @@ static inline keep_op keep_room_mark_all_read(keep_store *store, keep_text room_
         keep_text channel_id, int deadline_ms) {
     const keep_text args[] = {room_id, channel_id};
     return keep_submit(store, "room.mark_all_read", args, 2, deadline_ms);
+}
+
+/* room.mark_edits_deleted: Marks the edits of an event deleted, as room.commit_change does.
+ *   room_id   text
+ *   event_id  text
+ * Result: null. */
+static inline keep_op keep_room_mark_edits_deleted(keep_store *store, keep_text room_id,
+        keep_text event_id, int deadline_ms) {
+    const keep_text args[] = {room_id, event_id};
+    return keep_submit(store, "room.mark_edits_deleted", args, 2, deadline_ms);
 }
 
 /* room.mark_read: Says that a channel has read a room up to this event. A mark never moves

@@ -116,6 +116,10 @@ select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'me
     coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),
     coalesce(d.event -> 'delivery_results', '{}')
 
+-- text: deletes
+$2::jsonb ->> 'type' = 'delete' and $2::jsonb -> 'content' ->> 'type' = 'delete'
+        and $2::jsonb -> 'content' ->> 'target_event_id' = $3::jsonb ->> 'id'
+
 -- op: room.add_event
 -- args: room_id text, event json
 -- gives: one index
@@ -407,31 +411,30 @@ select c.id as event_id from changed as c;
 
 -- op: room.commit_change
 -- args: room_id text, event json, target json, activity bool
--- gives: one {index, again}
+-- gives: one {index, late}
 -- batch: no    key: room_id    same key: serial    resend: no    writes: yes
 -- fails: ABSENT the target is not in the room
 -- Commits an event that changes another one (see room.commit_event) and writes that target anew (room.update_event), or
--- neither; when the event deletes its target, the target's edits are marked deleted. An index of null and `again`: an
--- event came into the room between this statement's beginning and its lock; nothing was written, send it again.
+-- neither; when the event deletes its target, the target's edits are marked deleted. `late`: it does, and an event came
+-- into the room while this call waited for its turn; if that was an edit of the target, room.mark_edits_deleted marks it.
 with d as (
     select 1 as n, $2::jsonb as event, $2::jsonb -> 'source' as source
 ),
 seen as materialized (select s.next_index from {room_event_sequences} as s where s.room_id = $1::text),
 room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
 held as materialized (
-    select s.next_index, s.next_index is distinct from (select seen.next_index from seen) as again
-    from {room_event_sequences} as s where s.room_id = (select coalesce(min(r.id), $1::text) from room as r) for no key update
+    select s.next_index from {room_event_sequences} as s
+    where s.room_id = (select coalesce(min(r.id), $1::text) from room as r) for no key update
 ),
 changed as (
     update {room_events} as t set {+rewrite}
     from (select $3::jsonb as event, $3::jsonb -> 'source' as source) as d
-    where t.id = d.event ->> 'id' and t.room_id = $1::text and not (select h.again from held as h)
+    where t.id = d.event ->> 'id' and t.room_id = $1::text and exists (select from held)
     returning t.id
 ),
 marked as (
     update {room_events} as t set metadata = t.metadata || '{"deleted": true}'
-    where exists (select from changed) and $2::jsonb ->> 'type' = 'delete' and $2::jsonb -> 'content' ->> 'type' = 'delete'
-        and $2::jsonb -> 'content' ->> 'target_event_id' = $3::jsonb ->> 'id'
+    where exists (select from changed) and {+deletes}
         and t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $3::jsonb ->> 'id'
 ),
 sequence as (
@@ -456,9 +459,16 @@ counted as (
     from placed as p
     where t.id = $1::text
 )
-select p.index, false as again from placed as p
-union all
-select null, true from held as h where h.again;
+select p.index, {+deletes} and (select h.next_index from held as h) <> (select s.next_index from seen as s) as late
+from placed as p;
+
+-- op: room.mark_edits_deleted
+-- args: room_id text, event_id text
+-- gives: none
+-- batch: no    key: room_id    same key: serial    resend: yes    writes: yes
+-- Marks the edits of an event deleted, as room.commit_change does.
+update {room_events} as t set metadata = t.metadata || '{"deleted": true}'
+where t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $2::text;
 
 -- op: room.delete_event
 -- args: room_id text, event_id text, cascade_replies bool

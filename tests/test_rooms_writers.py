@@ -1,0 +1,167 @@
+"""Writers of one room beside each other, RoomKit's own statements among them: no deadlock, no long wait, no gap."""
+import json
+import threading
+import time
+
+import compile as compiler
+import psycopg
+import pytest
+
+OPS = {op.name: op for op in compiler.read()}
+SECONDS = 10
+LONGEST_WAIT = 1.0  # seconds
+TASKS = 16
+
+
+def event(name, **fields):
+    return json.dumps({
+        "id": name, "room_id": "room", "content": {"type": "text", "body": "hello"},
+        "source": {"channel_id": "sms", "channel_type": "sms"}, **fields})
+
+
+class Writer:
+    """A session that calls operations as the engine sends them, or RoomKit's statements as it sends those."""
+
+    def __init__(self, dsn, name):
+        self.name, self.count, self.longest = name, 0, 0.0
+        self.connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+        self.connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off")
+
+    def prepare(self, name):
+        op = OPS[name]
+        types = ", ".join(arg.parameter(op.batch) for arg in op.args)
+        self.connection.execute(f"prepare {op.name.replace('.', '_')}({types}) as {op.text({})}")
+
+    def call(self, name, *columns):
+        """A batch of one for each element of the columns; the rows."""
+        arguments = ", ".join(
+            psycopg.sql.Literal(column).as_string(self.connection) + "::" + arg.parameter(OPS[name].batch)
+            for column, arg in zip(columns, OPS[name].args))
+        return self.connection.execute(f"execute {name.replace('.', '_')}({arguments})").fetchall()
+
+    def new_events(self, count):
+        self.count += count
+        return [event(f"{self.name}-{number}") for number in range(self.count - count, self.count)]
+
+    def append(self):
+        events = self.new_events(4)
+        self.call("room.add_event_auto_index", ["room"] * 4, events)
+
+    def commit(self):
+        events = self.new_events(4)
+        self.call("room.commit_event", ["room"] * 4, events, [True, False, True, False])
+
+    def change(self):
+        """An edit of the writer's own event, committed with it."""
+        edit, = self.new_events(1)
+        target = event(f"{self.name}-target", metadata={"edited": self.count})
+        self.call("room.commit_change", "room", edit, target, True)
+
+    def roomkit(self, *statements):
+        """RoomKit's transaction: its statements one after the other, each with a round trip of its own."""
+        with self.connection.transaction():
+            for statement in statements:
+                self.connection.execute(statement)
+            index, = self.connection.execute(
+                "insert into event_sequences (room_id, next_index) values ('room', 1) on conflict (room_id) do update"
+                " set next_index = event_sequences.next_index + 1 returning next_index - 1").fetchone()
+            self.count += 1
+            self.connection.execute(
+                "insert into events (id, room_id, content, source_channel_id, source_channel_type, index)"
+                " values (%s, 'room', '{}', 'sms', 'sms', %s)", (f"{self.name}-{self.count - 1}", index))
+            if statements:
+                self.connection.execute(
+                    "update rooms set event_count = event_count + 1, latest_index = %s where id = 'room'", (index,))
+
+    def roomkit_append(self):
+        self.roomkit()
+
+    def roomkit_commit(self):
+        self.roomkit("select * from rooms where id = 'room' for update")
+
+    def run(self, action, until, failures):
+        try:
+            while time.monotonic() < until:
+                begun = time.monotonic()
+                action()
+                self.longest = max(self.longest, time.monotonic() - begun)
+        except psycopg.Error as error:
+            failures.append(f"{self.name}: {error}")
+
+
+def write_together(server, database, kinds):
+    """Lets TASKS writers of these kinds write to one room for SECONDS; the writers and what failed."""
+    dsn = server.dsn(database)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for name in ("room.setup", "room.setup_extras"):
+            connection.execute(OPS[name].text({}))
+        connection.execute("insert into rooms (id) values ('room')")
+    writers = [Writer(dsn, f"{kinds[number % len(kinds)]}-{number}") for number in range(TASKS)]
+    for writer in writers:
+        for name in ("room.add_event_auto_index", "room.commit_event", "room.commit_change"):
+            writer.prepare(name)
+        if writer.name.startswith("change"):
+            writer.call("room.commit_event", ["room"], [event(f"{writer.name}-target")], [False])
+    failures = []
+    until = time.monotonic() + SECONDS
+    threads = [
+        threading.Thread(target=writer.run, args=(getattr(writer, writer.name.rpartition("-")[0]), until, failures))
+        for writer in writers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for writer in writers:
+        writer.connection.close()
+    return writers, failures
+
+
+@pytest.mark.parametrize("kinds", [
+    ["append", "commit", "change"], ["append", "commit", "roomkit_commit"], ["roomkit_append", "commit", "append"]],
+    ids=["ours", "beside RoomKit's commits", "beside RoomKit's appends"])
+def test_writers_of_one_room_never_deadlock(server, database, kinds):
+    """RoomKit's own two kinds deadlock with each other; each of them is harmless beside ours."""
+    writers, failures = write_together(server, database, kinds)
+    assert not failures
+    assert max(writer.longest for writer in writers) < LONGEST_WAIT
+    targets = sum(writer.name.startswith("change") for writer in writers)
+    stored = sum(writer.count for writer in writers) + targets
+    assert all(writer.count > 0 for writer in writers)
+    count, lowest, highest, next_index = server.query(
+        "select count(*), min(index), max(index), (select next_index from event_sequences) from events", database=database)[0]
+    assert (count, lowest, highest, next_index) == (stored, 0, stored - 1, stored)
+    committed = sum(writer.count for writer in writers if "append" not in writer.name) + targets
+    assert server.query("select event_count from rooms", database=database) == [(committed,)]
+
+
+def test_batches_of_the_same_rooms_in_any_order_never_deadlock(server, database):
+    dsn = server.dsn(database)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(OPS["room.setup"].text({}))
+        connection.execute("insert into rooms (id) select 'room ' || i from generate_series(1, 20) as i")
+    failures = []
+
+    def write(writer, rooms):
+        try:
+            for number in range(20):
+                events = [json.dumps(json.loads(event(f"{writer.name} {number} {room}")) | {"room_id": room}) for room in rooms]
+                writer.call("room.commit_event", rooms, events, [True] * len(rooms))
+                writer.call("room.advance_delivered_index", rooms, [number] * len(rooms), [True] * len(rooms))
+        except psycopg.Error as error:
+            failures.append(str(error))
+
+    rooms = [f"room {number}" for number in range(1, 21)]
+    writers = [Writer(dsn, f"writer {number}") for number in range(4)]
+    for writer in writers:
+        writer.prepare("room.commit_event")
+        writer.prepare("room.advance_delivered_index")
+    threads = [threading.Thread(target=write, args=(writer, rooms[::-1 if number % 2 else 1][number:]))
+               for number, writer in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for writer in writers:
+        writer.connection.close()
+    assert not failures
+    assert server.query("select count(*) from rooms where event_count <> latest_index + 1", database=database) == [(0,)]
