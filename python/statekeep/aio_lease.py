@@ -116,15 +116,11 @@ class Lease:
         return from_json(await self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
 
     async def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncIterator[bytes]:
-        """Runs ``copy … to stdout``: its data in pieces of whole rows. What is left of it at the end is dropped."""
+        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the lease's
+        next statement, which fails an open transaction."""
         await self._begin_copy(sql, "out", timeout)
-        try:
-            while piece := await self._take(timeout):
-                yield piece
-        except GeneratorExit:
-            while await self._take(timeout):
-                pass
-            raise
+        while piece := await self._take(timeout):
+            yield piece
 
     async def notifications(self, timeout: float | None = None) -> AsyncIterator[Notification]:
         """What comes on the channels that the lease listens to; ends when nothing came for `timeout` seconds."""

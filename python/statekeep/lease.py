@@ -112,15 +112,11 @@ class Lease:
         return from_json(self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
 
     def copy_out(self, sql: str, *, timeout: float | None = None) -> Iterator[bytes]:
-        """Runs ``copy … to stdout``: its data in pieces of whole rows. What is left of it at the end is dropped."""
+        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the lease's
+        next statement, which fails an open transaction."""
         self._begin_copy(sql, "out", timeout)
-        try:
-            while piece := self._take(timeout):
-                yield piece
-        except GeneratorExit:
-            while self._take(timeout):
-                pass
-            raise
+        while piece := self._take(timeout):
+            yield piece
 
     def notifications(self, timeout: float | None = None) -> Iterator[Notification]:
         """What comes on the channels that the lease listens to; ends when nothing came for `timeout` seconds."""

@@ -61,7 +61,8 @@ def to_rows(text: str, cls: type[Rows] = Rows) -> Rows:
     """The `cls` for the JSON text of a statement's result."""
     result: dict[str, Any] = from_json(text)
     rows = _to_rows(result, cls)
-    rows.more = [_to_rows(one, cls) for one in result["more"]] if "more" in result else []
+    if "more" in result:
+        rows.more = [_to_rows(one, cls) for one in result["more"]]
     return rows
 
 
@@ -72,6 +73,7 @@ def _to_rows(result: dict[str, Any], cls: type[Rows]) -> Rows:
     rows.count = result["count"]
     rows.columns = columns
     rows.types = result.get("types")
+    rows.more = []
     return rows
 
 

@@ -1,6 +1,7 @@
 """The adapter of the Python package under asyncio: one task for each call; on uvloop with --uvloop."""
 
 import asyncio
+import contextlib
 import json
 import sys
 
@@ -10,7 +11,7 @@ import statekeep
 
 class Adapter:
     def __init__(self):
-        self.stores, self.dsns, self.tasks = {}, {}, {}
+        self.stores, self.dsns, self.tasks, self.leases = {}, {}, {}, {}
 
     async def serve(self):
         reader = asyncio.StreamReader(limit=1 << 30)
@@ -35,7 +36,10 @@ class Adapter:
             python_calls.answer_error(request, error)
 
     async def do_call(self, request):
-        task = asyncio.create_task(self.call(request))
+        self.start(request, self.call(request))
+
+    def start(self, request, work):
+        task = asyncio.create_task(work)
         self.tasks[request["id"]] = task
         task.add_done_callback(lambda done: self.called(request, done))
 
@@ -46,11 +50,67 @@ class Adapter:
     def called(self, request, task):
         del self.tasks[request["id"]]
         if task.cancelled():
-            python_calls.answer_error(request, statekeep.Cancelled("the task was cancelled", request["op"]))
+            python_calls.answer_error(request, statekeep.Cancelled("the task was cancelled", request.get("op")))
         elif task.exception():
             python_calls.answer_error(request, task.exception())
         else:
             python_calls.answer(request, task.result())
+
+    def where(self, request):
+        """The lease of a request, or its store."""
+        return self.leases[request["lease"]] if "lease" in request else self.stores[request["store"]]
+
+    async def do_lease(self, request):
+        self.start(request, self.lease(request))
+
+    async def lease(self, request):
+        store = self.stores[request["store"]]
+        self.leases[request["lease"]] = await store.lease(timeout=python_calls.timeout(request))
+
+    async def do_return(self, request):
+        self.start(request, self.give_back(request))
+
+    async def give_back(self, request):
+        self.leases[request["lease"]].close()
+
+    async def do_query(self, request):
+        self.start(request, self.query(request))
+
+    async def query(self, request):
+        return python_calls.rows(await self.where(request).query(
+            request["sql"], python_calls.parameters(request), timeout=python_calls.timeout(request)))
+
+    async def do_copy_in(self, request):
+        self.start(request, self.copy_in(request))
+
+    async def copy_in(self, request):
+        try:
+            return python_calls.copied(await self.where(request).copy_in(
+                request["sql"], python_calls.pieces(request), timeout=python_calls.timeout(request)))
+        except RuntimeError as error:  # a source that fails is its user's own exception
+            raise statekeep.Invalid(str(error), "sql.copy_in", "57014") from error
+
+    async def do_copy_out(self, request):
+        self.start(request, self.copy_out(request))
+
+    async def copy_out(self, request):
+        copied = python_calls.Copied(request)
+        async with contextlib.aclosing(self.where(request).copy_out(
+                request["sql"], timeout=python_calls.timeout(request))) as pieces:
+            async for piece in pieces:
+                if copied.add(piece):
+                    break
+        return copied.text()
+
+    async def do_notification(self, request):
+        self.start(request, self.notification(request))
+
+    async def notification(self, request):
+        async with contextlib.aclosing(
+                self.where(request).notifications(python_calls.timeout(request))) as notifications:
+            async for notification in notifications:
+                return python_calls.notified(notification)
+        raise statekeep.Deadline("nothing came", "sql.notification")
 
     async def do_cancel(self, request):
         if request["id"] in self.tasks:

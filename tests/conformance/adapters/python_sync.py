@@ -1,6 +1,7 @@
 """The adapter of the Python package without asyncio: a thread for each call in flight."""
 
 import concurrent.futures
+import contextlib
 import json
 import sys
 
@@ -12,7 +13,7 @@ THREADS = 1024
 
 class Adapter:
     def __init__(self):
-        self.stores, self.dsns = {}, {}
+        self.stores, self.dsns, self.leases = {}, {}, {}
         self.threads = concurrent.futures.ThreadPoolExecutor(THREADS)
 
     def serve(self):
@@ -44,6 +45,63 @@ class Adapter:
             python_calls.answer(request, store.call(request["op"], **python_calls.call_arguments(request)))
         except statekeep.Error as error:
             python_calls.answer_error(request, error)
+
+    def in_thread(self, request, work):
+        def run():
+            try:
+                python_calls.answer(request, work())
+            except statekeep.Error as error:
+                python_calls.answer_error(request, error)
+
+        self.threads.submit(run)
+
+    def where(self, request):
+        """The lease of a request, or its store."""
+        return self.leases[request["lease"]] if "lease" in request else self.stores[request["store"]]
+
+    def do_lease(self, request):
+        def take():
+            store = self.stores[request["store"]]
+            self.leases[request["lease"]] = store.lease(timeout=python_calls.timeout(request))
+
+        self.in_thread(request, take)
+
+    def do_return(self, request):
+        self.in_thread(request, lambda: self.leases[request["lease"]].close())
+
+    def do_query(self, request):
+        self.in_thread(request, lambda: python_calls.rows(self.where(request).query(
+            request["sql"], python_calls.parameters(request), timeout=python_calls.timeout(request))))
+
+    def do_copy_in(self, request):
+        def copy():
+            try:
+                return python_calls.copied(self.where(request).copy_in(
+                    request["sql"], python_calls.pieces(request), timeout=python_calls.timeout(request)))
+            except RuntimeError as error:  # a source that fails is its user's own exception
+                raise statekeep.Invalid(str(error), "sql.copy_in", "57014") from error
+
+        self.in_thread(request, copy)
+
+    def do_copy_out(self, request):
+        def copy():
+            copied = python_calls.Copied(request)
+            with contextlib.closing(self.where(request).copy_out(
+                    request["sql"], timeout=python_calls.timeout(request))) as pieces:
+                for piece in pieces:
+                    if copied.add(piece):
+                        break
+            return copied.text()
+
+        self.in_thread(request, copy)
+
+    def do_notification(self, request):
+        def wait():
+            for notification in self.where(request).notifications(python_calls.timeout(request)):
+                return python_calls.notified(notification)
+            raise statekeep.Deadline("nothing came", "sql.notification")
+
+        self.in_thread(request, wait)
 
     def do_close(self, request):
         self.stores[request["store"]].close()
