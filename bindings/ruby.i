@@ -23,6 +23,7 @@
 %ignore keep_interrupt;
 
 %include "ruby_handle.i"
+%include "ruby_times.i"
 %include "ruby_documents.i"
 
 %init %{

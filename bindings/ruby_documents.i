@@ -3,7 +3,6 @@
  * nesting) is left to those, the whole document with it, so that their errors are theirs too. */
 
 %{
-#include <limits.h>
 #include <math.h>
 #include <time.h>
 
@@ -231,27 +230,6 @@ static bool write_value(struct writer *writer, VALUE value)
 
 /* ---- reading */
 
-/* The number of `count` digits, or -1. */
-static int digits_at(const char *text, int count)
-{
-    int number = 0;
-    for (int i = 0; i < count; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return -1;
-        number = number * 10 + (text[i] - '0');
-    }
-    return number;
-}
-
-/* Days from 1970-01-01 to the first of a month, in the Gregorian calendar of all times. */
-static int64_t days_to(int year, int month)
-{
-    int64_t shifted = month <= 2 ? year - 1 : year; /* years that begin in March end in their leap day */
-    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400, within = shifted - era * 400;
-    int64_t day = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5;
-    return era * 146097 + within * 365 + within / 4 - within / 100 + day - 719468;
-}
-
 /* The Time, in UTC, of text as the models write it; nil for any other. */
 static VALUE time_of(VALUE text)
 {
@@ -260,13 +238,11 @@ static VALUE time_of(VALUE text)
     const char *at = RSTRING_PTR(text);
     if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':' || at[19] != 'Z')
         return Qnil;
-    int year = digits_at(at, 4), month = digits_at(at + 5, 2), day = digits_at(at + 8, 2);
-    int hour = digits_at(at + 11, 2), minute = digits_at(at + 14, 2), second = digits_at(at + 17, 2);
-    if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
-        minute > 59 || second < 0 || second > 59)
+    int64_t seconds;
+    if (!seconds_of(at, &seconds))
         return Qnil;
-    struct timespec time = {.tv_sec = (time_t)((((days_to(year, month) + day - 1) * 24 + hour) * 60 + minute) * 60 + second)};
-    return rb_time_timespec_new(&time, INT_MAX - 1); /* as Ruby names UTC */
+    struct timespec time = {.tv_sec = (time_t)seconds};
+    return rb_time_timespec_new(&time, TIME_UTC_OFFSET);
 }
 
 static void read_times(VALUE hash, VALUE names)

@@ -43,6 +43,17 @@ class TestSql < Minitest::Test
     end
   end
 
+  def test_times_in_every_zone
+    { "2026-01-02 03:04:05+00" => [Time.utc(2026, 1, 2, 3, 4, 5), 0], "2026-01-02 03:04:05.5-03:30" => [Time.utc(2026, 1, 2, 6, 34, 5.5r), -12_600],
+      "1883-11-18 12:03:58.000001+00:19:32" => [Time.utc(1883, 11, 18, 11, 44, 26.000001r), 1172],
+      "0001-01-01 00:00:00+14" => [Time.utc(0, 12, 31, 10), 50_400] }.each do |text, (time, offset)|
+      assert_equal [time, offset], [StateKeep::Core.zoned_time(text), StateKeep::Core.zoned_time(text).utc_offset], text
+    end
+    ["infinity", "0044-03-15 00:00:00+00 BC", "10000-01-01 00:00:00+00", "2026-01-02 03:04:05", "2026-01-02 03:04:05.5", "2026-01-02 03:04:05+0",
+     "2026-01-02 03:04:05+00:", "2026-01-02 25:04:05+00", ""].each { |text| assert_nil StateKeep::Core.zoned_time(text), text }
+    assert_equal "0044-03-15 BC", store.query("select '0044-03-15 BC'::date as v").first["v"]
+  end
+
   # Values that come back as they went, in the place of this type.
   def test_parameters_are_what_they_are
     now = Time.at(1_767_391_000, 123_456, :usec)

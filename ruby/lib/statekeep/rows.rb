@@ -27,9 +27,10 @@ module StateKeep
     # @api private
     def initialize(result, json)
       @command, @affected, @columns, @types = result.values_at("command", "count", "columns", "types")
+      @columns&.map!(&:-@) # shared by the Hashes
       @lists = @columns ? Values.convert(result["rows"], @types, json) : []
       @more = (result["more"] || []).map { |one| Rows.new(one, json) }
-      super(@lists.map { |list| @columns.zip(list).to_h })
+      super(@columns ? Core.hashes(@lists, @columns) : [])
     end
   end
 
@@ -40,18 +41,18 @@ module StateKeep
                  1015 => 1043, 1016 => 20, 1021 => 700, 1022 => 701, 1028 => 26, 1041 => 869, 1115 => 1114, 1182 => 1082,
                  1183 => 1083, 1185 => 1184, 1187 => 1186, 1231 => 1700, 1270 => 1266, 2951 => 2950, 3807 => 3802 }.freeze
     FLOATS = { "NaN" => Float::NAN, "Infinity" => Float::INFINITY, "-Infinity" => -Float::INFINITY }.freeze
-    STAMP = /\A(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?)([-+]\d\d(?::?\d\d){0,2})?\z/
+    LOCAL = /\A(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?)\z/
     INTEGER = ->(text, _) { Integer(text, 10) }
     FLOAT = ->(text, _) { FLOATS[text] || Float(text) }
     PARSE = ->(text, json) { JSON.parse(text, json) }
-    STAMPED = ->(text, _) { stamp(text) }
     # By OID. What Ruby's own class does not hold (infinity, years before Christ) stays text.
     CONVERTERS = {
       16 => ->(text, _) { text == "t" }, 17 => ->(text, _) { bytes(text) }, 20 => INTEGER, 21 => INTEGER, 23 => INTEGER,
       26 => INTEGER, 114 => PARSE, 3802 => PARSE, 700 => FLOAT, 701 => FLOAT, 1700 => ->(text, _) { BigDecimal(text) },
-      1082 => ->(text, _) { text.match?(/\A\d{4}-\d\d-\d\d\z/) ? Date.iso8601(text) : text }, 1114 => STAMPED, 1184 => STAMPED
+      1082 => ->(text, _) { text.match?(/\A\d{4}-\d\d-\d\d\z/) ? Date.iso8601(text) : text }, 1114 => ->(text, _) { local(text) },
+      1184 => ->(text, _) { Core.zoned_time(text) || text }
     }.freeze
-    private_constant :ELEMENTS, :FLOATS, :STAMP, :INTEGER, :FLOAT, :PARSE, :STAMPED, :CONVERTERS
+    private_constant :ELEMENTS, :FLOATS, :LOCAL, :INTEGER, :FLOAT, :PARSE, :CONVERTERS
 
     module_function
 
@@ -75,15 +76,9 @@ module StateKeep
     private_class_method :converter
 
     # A time without a zone is local, as with pg and Sequel.
-    def stamp(text)
-      year, month, day, hour, minute, second, offset = STAMP.match(text)&.captures
-      return text unless year
-
-      fields = [year.to_i, month.to_i, day.to_i, hour.to_i, minute.to_i, second.to_r]
-      return Time.local(*fields) unless offset
-      return Time.utc(*fields) if offset.match?(/\A[-+]00(:?00)*\z/)
-
-      Time.new(*fields, offset.length == 3 ? "#{offset}:00" : offset)
+    def local(text)
+      fields = LOCAL.match(text)&.captures
+      fields ? Time.local(*fields.first(5).map(&:to_i), fields.last.to_r) : text
     end
 
     def bytes(text)
