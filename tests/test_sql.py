@@ -60,6 +60,8 @@ ROWS = {
         from generate_series(1, %s) as i""",
     "room_private_state": """insert into private_state (room_id, key, value)
         select 'room ' || i, 'register', '{}' from generate_series(1, %s) as i""",
+    "action_leases": """insert into action_leases (action, holder, token, due, expires_at)
+        select 'action ' || i, 'holder', i, now(), now() from generate_series(1, %s) as i""",
     "room_schema_version": """insert into schema_version (version) select least(i, 2) from generate_series(1, %s) as i""",
 }
 # The tables of schemas, whose names are in the statements.

@@ -1442,6 +1442,61 @@ static inline keep_op keep_run_save(keep_store *store, keep_text run_id, keep_te
     return keep_submit(store, "run.save", args, 10, deadline_ms);
 }
 
+/* schedule.acquire: Takes the action for `ttl_ms` from now, unless somebody else holds it:
+ * then null. `due` is when this run of it was due: once a run is finished, none that was due
+ * then or before is given again, so whoever comes late runs nothing twice. A holder is named
+ * anew for each attempt; the same one asking again keeps its token and holds longer.
+ *   action  text+
+ *   holder  text+
+ *   ttl_ms  int
+ *   due     time?
+ * Result: {token, expires_at}, or null when there is none. */
+static inline keep_op keep_schedule_acquire(keep_store *store, keep_text action, keep_text holder,
+        keep_text ttl_ms, keep_text due, int deadline_ms) {
+    const keep_text args[] = {action, holder, ttl_ms, due};
+    return keep_submit(store, "schedule.acquire", args, 4, deadline_ms);
+}
+
+/* schedule.finish: Lets go of the action; with `done` its run is finished, and no other one
+ * that was due then or before will be given. Nothing happens when somebody else holds it by
+ * now.
+ *   action  text+
+ *   token   int
+ *   done    bool
+ * Result: null. */
+static inline keep_op keep_schedule_finish(keep_store *store, keep_text action, keep_text token,
+        keep_text done, int deadline_ms) {
+    const keep_text args[] = {action, token, done};
+    return keep_submit(store, "schedule.finish", args, 3, deadline_ms);
+}
+
+/* schedule.get: Who held the action last; nobody holds it when `expires_at` is null or past.
+ *   action  text+
+ * Result: {holder, token, due, expires_at, finished}, or null when there is none. */
+static inline keep_op keep_schedule_get(keep_store *store, keep_text action, int deadline_ms) {
+    const keep_text args[] = {action};
+    return keep_submit(store, "schedule.get", args, 1, deadline_ms);
+}
+
+/* schedule.renew: Holds on for `ttl_ms` from now.
+ *   action  text+
+ *   token   int
+ *   ttl_ms  int
+ * Result: expires_at.
+ * Fails: CONFLICT somebody else holds the action, or nobody does. */
+static inline keep_op keep_schedule_renew(keep_store *store, keep_text action, keep_text token,
+        keep_text ttl_ms, int deadline_ms) {
+    const keep_text args[] = {action, token, ttl_ms};
+    return keep_submit(store, "schedule.renew", args, 3, deadline_ms);
+}
+
+/* schedule.setup: Makes the table when it is not there. A table that exists is left as it is,
+ * so a role with data rights only may call this. Racing processes wait for each other.
+ * Result: null. */
+static inline keep_op keep_schedule_setup(keep_store *store, int deadline_ms) {
+    return keep_submit(store, "schedule.setup", NULL, 0, deadline_ms);
+}
+
 /* session.append: Adds messages, a JSON array, to the end of a session's history, which need
  * not be read nor sent: of two workers that append at the same time neither loses its
  * messages. A session that is not there begins with them. INVALID when either is not an array.
