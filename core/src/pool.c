@@ -326,12 +326,13 @@ static int64_t pool_patience(const keep_store *store, enum conn_role role, const
 /* When pool_timers() or pool_pump() has something to do next; 0: nothing to come. */
 int64_t pool_next_time(const keep_store *store)
 {
-    int64_t next_us = 0;
+    int64_t next_us = 0, now_us = keep_io.now_us();
     const size_t waiting[ROLE_COUNT] = {store->queued_count, store->sql_queue.count};
     for (int i = 0; i < store->conn_count; i++)
         next_us = earlier(next_us, pool_conn_time(&store->conns[i]));
     for (int role = 0; role < ROLE_COUNT; role++)
-        if (waiting[role] > 0 && pool_count(store, (enum conn_role)role, CONN_CONNECTING) == 0 &&
+        if (waiting[role] > 0 && store->retry_us > now_us &&
+            pool_count(store, (enum conn_role)role, CONN_CONNECTING) == 0 &&
             pool_opened(store, (enum conn_role)role) < pool_limit(store, (enum conn_role)role))
             next_us = earlier(next_us, store->retry_us);
     for (int i = 0; i < catalog_count(); i++)

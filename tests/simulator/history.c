@@ -22,7 +22,9 @@ static struct {
 
 static void after(const struct call *own)
 {
-    if (oracle_look(host.store, own) > 0 && host.watched && !readiness_now())
+    int others = oracle_look(host.store, own);
+    others += sql_look(host.store, 0);
+    if (others > 0 && host.watched && !readiness_now())
         world_fail("a call finished outside keep_poll(), and the descriptor does not say so");
 }
 
@@ -236,6 +238,11 @@ static void drain(int finished)
     int given = 0;
     while ((ticket = keep_next(host.store))) {
         struct call *call = oracle_by_ticket(ticket);
+        sql_look(host.store, 0);
+        if (sql_told(ticket)) {
+            given++;
+            continue;
+        }
         if (!call || call->told || call->awaited || !call->done)
             world_fail("keep_next() gives call %d, which is %s", call ? call->number : 0,
                        !call           ? "nobody's"
@@ -258,7 +265,9 @@ static void poll_once(void)
     int64_t at_us = world.now_us;
     int finished = keep_poll(host.store);
     oracle_look(host.store, NULL);
+    sql_look(host.store, 0);
     oracle_polled(at_us);
+    sql_polled(at_us);
     drain(finished);
 }
 
@@ -343,7 +352,10 @@ static void wait_some(void)
 static void act(void)
 {
     int64_t way = random_between(0, 99);
-    if (way < 35)
+    if (sql_on() && random_chance(400)) {
+        sql_act(host.store);
+        after(NULL);
+    } else if (way < 35)
         submit_some();
     else if (way < 70)
         sleep_some();
@@ -366,7 +378,8 @@ static void act(void)
 static void draw_options(char *json, size_t size)
 {
     struct limits *limits = &host.limits;
-    bool small = random_chance(300);
+    bool small = random_chance(300), sql = random_chance(500);
+    int idle_ms = random_chance(300) ? (int)random_between(20, 2000) : 0;
     limits->connections = (int)random_between(1, 4);
     limits->queue = (int)random_between(1, random_chance(120) ? 20 : 3000);
     limits->batch = (int)random_between(1, small ? 4 : 256);
@@ -381,35 +394,45 @@ static void draw_options(char *json, size_t size)
                       : random_chance(300) ? 0
                                            : (int)random_between(20, 3000);
     world.lock_ms = (int)random_between(0, 250);
+    sql_reset(!sql ? 0 : limits->connections == 1 ? 1 : limits->connections - 1, idle_ms);
     const char *tables =
         random_chance(200) ? ",\"tables\":{\"agent_states\":\"app.\\\"My 'States'\\\"\"}" : "";
     snprintf(
         json, size,
         "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%lld,"
-        "\"hold\":%s,\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d%s}",
+        "\"hold\":%s,\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d,\"lease_idle_ms\":%d%s}",
         limits->connections, limits->queue, limits->batch, (long long)limits->batch_bytes,
         (long long)limits->queue_bytes, host.hold ? "true" : "false", host.default_ms,
-        (int)random_between(300, 5000), world.lock_ms, tables);
+        (int)random_between(300, 5000), world.lock_ms, idle_ms, tables);
 }
 
 /* Every call ends, without anybody doing more than waiting on the descriptor. */
-static void settle(void)
+static void settle_calls(bool sql_too)
 {
     int64_t until_us = world.now_us + PATIENCE_US;
     if (host.hold || !host.watched)
         poll_once(); /* sends what was held back */
-    while (oracle_pending()) {
+    while (oracle_pending() || (sql_too && sql_pending())) {
+        int number = oracle_pending() ? oracle_pending_at(0)->number : 0;
         if (world.now_us >= until_us)
-            world_fail("call %d is lost: it does not end on a healthy server",
-                       oracle_pending_at(0)->number);
+            world_fail("call %d (0: a statement) is lost: it does not end on a healthy server",
+                       number);
         bool stuck = !readiness_now() && world_next_event() == NEVER && readiness_timer() == NEVER;
         if (stuck)
-            world_fail("call %d is lost: nothing is under way for it and no timer is set",
-                       oracle_pending_at(0)->number);
+            world_fail(
+                "call %d (0: a statement) is lost: nothing is under way for it and no timer is set",
+                number);
         sleep_until(until_us);
         poll_once();
     }
     drain(-1);
+}
+
+static void settle(void)
+{
+    settle_calls(false); /* also while leases are out */
+    sql_give_all_back(host.store);
+    settle_calls(true);
 }
 
 static void release_all(void)
@@ -417,6 +440,7 @@ static void release_all(void)
     for (int number = 1; number <= oracle_count(); number++)
         if (!oracle_call(number)->released)
             release(oracle_call(number));
+    sql_release_all(host.store);
 }
 
 static long long statistic(const char *json, const char *name)
@@ -431,7 +455,7 @@ static long long statistic(const char *json, const char *name)
 /* With every ticket released nothing may be held, and every call has been counted under one outcome. */
 static void look_at_statistics(void)
 {
-    long long finished = 0, calls = oracle_count() + 1; /* with the one that asks */
+    long long finished = 0, calls = oracle_count() + sql_count() + 1; /* with the one that asks */
     keep_op ticket = keep_submit(host.store, "admin.stats", NULL, 0, 0);
     keep_status status = keep_op_status(host.store, ticket);
     if (status != KEEP_OK)
@@ -451,7 +475,34 @@ static void look_at_statistics(void)
         world_fail(
             "the server takes prepared statements and settings, and the store does without: %s",
             json);
+    if (statistic(json, "\"out\":") != 0 || statistic(json, "\"waiting\":") != 0)
+        world_fail("with every lease given back some are out: %s", json);
     keep_release(host.store, ticket);
+}
+
+static void must_end_well(int number)
+{
+    settle_calls(true);
+    keep_status status = sql_status(number);
+    if (status != KEEP_OK && status != KEEP_FULL)
+        world_fail("statement %d ends as %s on a server that has been healthy for seconds", number,
+                   keep_status_name(status));
+}
+
+/* A statement alone, and a transaction. */
+static void must_serve_sql(void)
+{
+    must_end_well(sql_submit_one(host.store, SQL_WRITE, -1));
+    int taker = sql_submit_one(host.store, SQL_TAKE, -1);
+    must_end_well(taker);
+    int lease = sql_lease_of(taker);
+    if (lease < 0)
+        return; /* FULL, or nobody read the ticket */
+    must_end_well(sql_submit_one(host.store, SQL_BEGIN, lease));
+    must_end_well(sql_submit_one(host.store, SQL_WRITE, lease));
+    must_end_well(sql_submit_one(host.store, SQL_COMMIT, lease));
+    sql_give_back(host.store, lease);
+    settle_calls(true);
 }
 
 /* On a server that has been healthy for longer than an attempt to connect and the pause behind it may take, every call
@@ -471,6 +522,8 @@ static void must_serve(void)
             world_fail("call %d ends as %s on a server that has been healthy for seconds: %s",
                        call->number, keep_status_name(call->status), call->answer);
     }
+    if (sql_on())
+        must_serve_sql();
     release_all();
     look_at_statistics();
 }
@@ -482,10 +535,13 @@ static void close_store(void)
     int64_t until_us = world.now_us + (int64_t)drain_ms * 1000;
     world_trace("the store is closed, %d ms to drain", drain_ms);
     oracle_closing();
+    sql_closing();
     keep_close(host.store, drain_ms);
     oracle_look(host.store, NULL);
-    if (oracle_pending())
-        world_fail("call %d is pending after keep_close()", oracle_pending_at(0)->number);
+    sql_look(host.store, 0);
+    if (oracle_pending() || sql_pending())
+        world_fail("call %d (0: a statement) is pending after keep_close()",
+                   oracle_pending() ? oracle_pending_at(0)->number : 0);
     if (world.now_us > until_us + 2000)
         world_fail("keep_close() came back %lld us late", (long long)(world.now_us - until_us));
     if (random_chance(500))
@@ -531,13 +587,16 @@ void history_run(void)
     if (random_chance(700))
         close_store();
     else
-        oracle_closing();
+        oracle_closing(), sql_closing();
     keep_free(host.store);
     host.store = NULL;
+    world_run_to(world.now_us + 25000); /* threads that ask the server to stop come to their end */
     world_check_returned();
     /* What abandoned sessions still do, they do now. */
     world.healthy = true;
     world_run_to(world.now_us + 60 * 1000000);
     if (oracle_pending() == 0)
         verdict();
+    if (sql_pending() == 0)
+        sql_verdict();
 }

@@ -1,6 +1,7 @@
 /* The simulated PGconn: the client side of libpq 15 over a simulated socket. Its asynchronous states, its queue of
  * commands and what becomes of them when the link breaks follow fe-exec.c and fe-misc.c, because an engine lives by
  * those details. */
+#define _GNU_SOURCE
 #include "sim.h"
 
 #include <stdio.h>
@@ -25,8 +26,11 @@ struct packet {
     int64_t at_us;
     enum packet_kind kind;
     enum message_kind message;
+    PGTransactionStatusType transaction; /* of READY */
     PGresult *result;
 };
+
+enum { PLANS = 256 };
 
 struct packets {
     struct packet *first, *last;
@@ -62,6 +66,8 @@ struct pg_conn {
     enum command_kind queue[QUEUE];
     int queued;
     unsigned char inflight[KEYS];
+    PGTransactionStatusType transaction, next_transaction;
+    char *plans[PLANS]; /* texts of sessions' prepared statements, by number */
 
     struct session *session;
 };
@@ -107,7 +113,7 @@ static void packet_send(struct pg_conn *link, enum packet_kind kind, enum messag
     struct packet *packet = calloc(1, sizeof *packet);
     int64_t at_us = world.now_us + random_between(1, world.knobs.latency_us);
     link->last_us = at_us > link->last_us ? at_us : link->last_us;
-    *packet = (struct packet){NULL, link->last_us, kind, message, result};
+    *packet = (struct packet){NULL, link->last_us, kind, message, link->next_transaction, result};
     packet_append(&link->wire, packet);
 }
 
@@ -116,6 +122,11 @@ void link_deliver(struct pg_conn *link, enum message_kind kind, PGresult *result
     if (random_chance(150))
         packet_send(link, PACKET_PART, kind, NULL);
     packet_send(link, PACKET_MESSAGE, kind, result);
+}
+
+void link_tell_transaction(struct pg_conn *link, PGTransactionStatusType status)
+{
+    link->next_transaction = status;
 }
 
 void link_chatter(struct pg_conn *link)
@@ -482,6 +493,26 @@ static int sim_enter_pipeline(PGconn *link)
     return 1;
 }
 
+static int sim_exit_pipeline(PGconn *link)
+{
+    if (link->async != ASYNC_IDLE || link->queued)
+        world_fail("link %d leaves pipeline mode while something is under way", link->number);
+    link->pipeline = false;
+    return 1;
+}
+
+static PGTransactionStatusType sim_transaction_status(const PGconn *link)
+{
+    return link->status == CONNECTION_BAD ? PQTRANS_UNKNOWN
+           : link->async != ASYNC_IDLE    ? PQTRANS_ACTIVE
+                                          : link->transaction;
+}
+
+static int sim_backend_pid(const PGconn *link)
+{
+    return link->number;
+}
+
 static void free_link(struct pg_conn *link)
 {
     out_drop(link);
@@ -490,6 +521,8 @@ static void free_link(struct pg_conn *link)
     packets_free(&link->buffer);
     if (link->result)
         result_free(link->result);
+    for (int i = 0; i < PLANS; i++)
+        free(link->plans[i]);
     free(link);
 }
 
@@ -561,7 +594,7 @@ static void put_command(struct pg_conn *link, struct command *command)
 
 static bool may_send(struct pg_conn *link)
 {
-    if (link->status != CONNECTION_OK || !link->pipeline) {
+    if (link->status != CONNECTION_OK) {
         snprintf(link->error, sizeof link->error, "no connection to the server\n");
         return false;
     }
@@ -600,11 +633,61 @@ static int send_command(struct pg_conn *link, struct command *command)
     return 1;
 }
 
+/* A statement of the caller's own, or what the engine needs for one; outside pipeline mode its Sync goes with it. */
+static int send_sql(struct pg_conn *link, struct command *command)
+{
+    if (!may_send(link)) {
+        command_free(command);
+        return 0;
+    }
+    if (!link->pipeline && (link->async != ASYNC_IDLE || link->queued))
+        world_fail("link %d is sent a statement while another is under way", link->number);
+    world_trace("link %d sends statement %d of kind %d", link->number, command->number,
+                command->sql_kind);
+    if (command->kind == COMMAND_SQL && command->sql_kind != SQL_PROBE)
+        sql_sent(link->number, command->number);
+    enum command_kind kind = command->kind;
+    put_command(link, command);
+    if (!link->pipeline)
+        put_command(link, command_sync());
+    queue_append(link, kind);
+    return link->pipeline || flush_data(link) >= 0;
+}
+
+static int plan_number(const char *name)
+{
+    int number = name && strncmp(name, "statekeep_", 10) == 0 ? atoi(name + 10) : 0;
+    if (number >= PLANS)
+        world_fail("a session prepares more than %d statements", PLANS);
+    return number;
+}
+
+static int sim_send_query(PGconn *link, const char *sql)
+{
+    struct command *command = sql_command(sql, NULL);
+    if (!command || link->pipeline)
+        world_fail("what is sent as text is not the caller's: %s", sql);
+    return send_sql(link, command);
+}
+
+static int send_plan(struct pg_conn *link, int number, const char *name, const char *sql)
+{
+    struct command *command = calloc(1, sizeof *command);
+    *command = (struct command){.kind = COMMAND_PREPARE, .size = strlen(sql) + 40};
+    snprintf(command->name, sizeof command->name, "%s", name);
+    if (link->plans[number])
+        world_fail("link %d prepares %s twice", link->number, name);
+    link->plans[number] = strdup(sql);
+    return send_sql(link, command);
+}
+
 static int sim_send_prepare(PGconn *link, const char *name, const char *sql, int count,
                             const Oid *types)
 {
     (void)count;
     (void)types;
+    if (plan_number(name))
+        return send_plan(link, plan_number(name), name, sql);
     return may_send(link) ? send_command(link, command_prepare(name, sql)) : 0;
 }
 
@@ -613,6 +696,11 @@ static int sim_send_prepared(PGconn *link, const char *name, int count, const ch
 {
     if (result_format != 0)
         world_fail("the simulated server answers in text");
+    if (plan_number(name)) {
+        struct command *command = sql_command(link->plans[plan_number(name)], values[0]);
+        snprintf(command->name, sizeof command->name, "%s", name);
+        return send_sql(link, command);
+    }
     return may_send(link)
                ? send_command(link, command_query(name, NULL, count, values, sizes, formats))
                : 0;
@@ -625,6 +713,9 @@ static int sim_send_params(PGconn *link, const char *sql, int count, const Oid *
     (void)types;
     if (result_format != 0)
         world_fail("the simulated server answers in text");
+    struct command *command = sql_command(sql, count ? values[0] : NULL);
+    if (command)
+        return send_sql(link, command);
     return may_send(link)
                ? send_command(link, command_query(NULL, sql, count, values, sizes, formats))
                : 0;
@@ -686,6 +777,11 @@ static void take_message(struct pg_conn *link, enum message_kind message, PGresu
             result_free(result);
         return;
     }
+    if (!link->pipeline && message == MESSAGE_READY) {
+        link->async = ASYNC_IDLE;
+        link->queued = 0;
+        return;
+    }
     if (message == MESSAGE_PARSED && (!link->queued || link->queue[0] != COMMAND_PREPARE))
         return;
     link->aborted = message == MESSAGE_ERROR   ? link->pipeline
@@ -705,6 +801,8 @@ static void parse_input(struct pg_conn *link)
 {
     while (link->buffer.first && (link->async == ASYNC_BUSY || link->async == ASYNC_IDLE)) {
         struct packet *packet = packet_take(&link->buffer);
+        if (packet->kind == PACKET_MESSAGE && packet->message == MESSAGE_READY)
+            link->transaction = packet->transaction;
         if (packet->kind == PACKET_MESSAGE)
             take_message(link, packet->message, packet->result);
         free(packet);
@@ -740,6 +838,10 @@ static PGresult *sim_get_result(PGconn *link)
         process_queue(link);
     else if (link->async == ASYNC_READY) {
         PGresult *result = hand_out(link);
+        if (!link->pipeline) {
+            link->async = ASYNC_BUSY;
+            return result;
+        }
         if (link->queued)
             memmove(link->queue, link->queue + 1, (size_t)--link->queued * sizeof link->queue[0]);
         link->async = ASYNC_PIPELINE_IDLE;
@@ -752,6 +854,40 @@ static PGresult *sim_get_result(PGconn *link)
         }
         return result;
     }
+    return NULL;
+}
+
+/* ---- asking the server to stop */
+
+struct pg_cancel {
+    int number; /* of the link */
+};
+
+static PGcancel *sim_get_cancel(PGconn *link)
+{
+    struct pg_cancel *cancel = malloc(sizeof *cancel);
+    cancel->number = link->number;
+    return cancel;
+}
+
+static int sim_cancel(PGcancel *cancel, char *message, int size)
+{
+    snprintf(message, (size_t)size, "not told");
+    world.changes++;
+    for (const struct pg_conn *link = links; link; link = link->next)
+        if (link->number == cancel->number && (world.healthy || !random_chance(200)))
+            server_cancel(link);
+    return 1;
+}
+
+static void sim_free_cancel(PGcancel *cancel)
+{
+    free(cancel);
+}
+
+static PGnotify *sim_notifies(PGconn *link)
+{
+    (void)link;
     return NULL;
 }
 
@@ -779,6 +915,14 @@ void link_install(void)
     keep_io.PQsetNoticeReceiver = sim_set_notice_receiver;
     keep_io.PQsetnonblocking = sim_set_nonblocking;
     keep_io.PQenterPipelineMode = sim_enter_pipeline;
+    keep_io.PQexitPipelineMode = sim_exit_pipeline;
+    keep_io.PQtransactionStatus = sim_transaction_status;
+    keep_io.PQbackendPID = sim_backend_pid;
+    keep_io.PQsendQuery = sim_send_query;
+    keep_io.PQgetCancel = sim_get_cancel;
+    keep_io.PQcancel = sim_cancel;
+    keep_io.PQfreeCancel = sim_free_cancel;
+    keep_io.PQnotifies = sim_notifies;
     keep_io.PQsendPrepare = sim_send_prepare;
     keep_io.PQsendQueryPrepared = sim_send_prepared;
     keep_io.PQsendQueryParams = sim_send_params;

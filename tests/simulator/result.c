@@ -192,8 +192,20 @@ static void sim_clear(PGresult *result)
     result_free(result);
 }
 
+static char *sim_cmd_status(PGresult *result)
+{
+    return (char *)(result->status == PGRES_TUPLES_OK ? "SELECT 1" : "DONE");
+}
+
+static char *sim_cmd_tuples(PGresult *result)
+{
+    return (char *)(result->status == PGRES_TUPLES_OK ? "1" : "");
+}
+
 void result_install(void)
 {
+    keep_io.PQcmdStatus = sim_cmd_status;
+    keep_io.PQcmdTuples = sim_cmd_tuples;
     keep_io.PQresultStatus = sim_result_status;
     keep_io.PQresultErrorField = sim_error_field;
     keep_io.PQntuples = sim_ntuples;

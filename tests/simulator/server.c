@@ -47,8 +47,10 @@ struct session {
     int64_t at_us;      /* working: when it goes on */
     int64_t blocked_us; /* since when it waits for a lock; 0: it does not */
     int64_t look_us;
-    int lock_ms; /* 0: waits for ever */
+    int lock_ms;  /* 0: waits for ever */
+    bool stopped; /* a request to stop has come for what is at work */
     enum fate fate;
+    struct sql_session sql;
     struct backend own, *backend;
 };
 
@@ -188,7 +190,27 @@ static void session_begin(struct session *session)
     session->working = true;
     session->blocked_us = 0;
     session->fate = fate_draw();
+    session->stopped = false;
     session->at_us = world.now_us + random_between(1, world.knobs.service_us);
+    for (const struct command *command = session->first; command->kind != COMMAND_SYNC;
+         command = command->next)
+        if (command->kind == COMMAND_SQL && command->sql_kind == SQL_SLEEP)
+            session->at_us += random_between(1000, random_chance(200) ? 4000000 : 100000);
+}
+
+void server_cancel(const struct pg_conn *link)
+{
+    for (struct session *session = sessions; session; session = session->next) {
+        if (session->link != link || !session->working || session->stopped || session->silent)
+            continue;
+        for (const struct command *command = session->first; command->kind != COMMAND_SYNC;
+             command = command->next)
+            if (command->kind == COMMAND_SQL && command->sql_kind != SQL_PROBE)
+                sql_stopped(command->number);
+        session->stopped = true;
+        if (session->at_us > world.now_us + 1000)
+            session->at_us = world.now_us + random_between(0, 1000);
+    }
 }
 
 void server_receive(struct session *session, struct command *command)
@@ -216,7 +238,7 @@ static bool backend_knows(const struct backend *backend, const char *name)
     return false;
 }
 
-static void answer_add(struct answer *answer, enum message_kind kind, PGresult *result)
+void answer_add(struct answer *answer, enum message_kind kind, PGresult *result)
 {
     if (answer->count == MESSAGES)
         world_fail("one Sync has more than %d commands", MESSAGES);
@@ -225,7 +247,7 @@ static void answer_add(struct answer *answer, enum message_kind kind, PGresult *
     answer->failed = answer->failed || kind == MESSAGE_ERROR;
 }
 
-static void answer_error(struct answer *answer, const char *sqlstate, const char *message)
+void answer_error(struct answer *answer, const char *sqlstate, const char *message)
 {
     answer_add(answer, MESSAGE_ERROR, result_error("ERROR", sqlstate, message, "exec_simple"));
 }
@@ -306,6 +328,49 @@ static PGresult *query_rows(const struct command *query)
     return rows;
 }
 
+/* What a statement comes to by its fate, whatever it is; NULL: nothing. */
+static const char *fate_error(enum fate fate, const char **message)
+{
+    static const char *const odd[] = {"XX000", "53200", "0A000", "42P01", "42501", "53100"};
+    switch (fate) {
+    case FATE_SERIALIZATION:
+        *message = "could not serialize access due to concurrent update";
+        return "40001";
+    case FATE_DEADLOCK:
+        *message = "deadlock detected";
+        return "40P01";
+    case FATE_ODD:
+        *message = "something odd happened";
+        return odd[random_between(0, 5)];
+    case FATE_TIMEOUT:
+        *message = "canceling statement due to statement timeout";
+        return "57014";
+    default:
+        return NULL;
+    }
+}
+
+static void run_sql(struct session *session, struct command *command, struct answer *answer)
+{
+    const char *message = NULL;
+    int backend = world.knobs.pooler ? 100000 : session->link ? link_number(session->link) : 0;
+    if (command->name[0] && !backend_knows(session->backend, command->name)) {
+        sql_refused(command->number);
+        answer_error(answer, "26000", "prepared statement does not exist");
+        return;
+    }
+    const char *sqlstate = command->sql_kind == SQL_RESET || command->sql_kind == SQL_ROLLBACK
+                               ? NULL
+                               : fate_error(session->fate, &message);
+    if (session->stopped && command->sql_kind != SQL_RESET) {
+        sqlstate = "57014";
+        message = "canceling statement due to user request";
+    }
+    if (sqlstate && strcmp(sqlstate, "0A000") == 0 && command->name[0])
+        sql_refused(command->number);
+    sql_run(&session->sql, command, sqlstate, message, backend, answer);
+}
+
 static void run_query(struct session *session, struct command *query, struct answer *answer)
 {
     const char *message = NULL, *sqlstate = NULL;
@@ -318,20 +383,8 @@ static void run_query(struct session *session, struct command *query, struct ans
         return;
     }
     sqlstate = documents_fault(query, &message);
-    if (!sqlstate && session->fate == FATE_SERIALIZATION) {
-        sqlstate = "40001";
-        message = "could not serialize access due to concurrent update";
-    } else if (!sqlstate && session->fate == FATE_DEADLOCK) {
-        sqlstate = "40P01";
-        message = "deadlock detected";
-    } else if (!sqlstate && session->fate == FATE_ODD) {
-        static const char *const odd[] = {"XX000", "53200", "0A000", "42P01", "42501", "53100"};
-        sqlstate = odd[random_between(0, 5)];
-        message = "something odd happened";
-    } else if (!sqlstate && session->fate == FATE_TIMEOUT) {
-        sqlstate = "57014";
-        message = "canceling statement due to statement timeout";
-    }
+    if (!sqlstate)
+        sqlstate = fate_error(session->fate, &message);
     if (sqlstate) {
         answer_error(answer, sqlstate, message);
         return;
@@ -365,6 +418,9 @@ static void run_command(struct session *session, struct command *command, struct
         return;
     case COMMAND_QUERY:
         run_query(session, command, answer);
+        return;
+    case COMMAND_SQL:
+        run_sql(session, command, answer);
         return;
     case COMMAND_SYNC:
         return;
@@ -449,15 +505,19 @@ static void send_answer(struct session *session, struct answer *answer)
         say_end(session, itself);
     if (fate > FATE_REQUEST_LOST && fate < FATE_LINK_FAULTS)
         session_cut(session, random_chance(300));
-    else if (session->link)
+    else if (session->link) {
+        link_tell_transaction(session->link, !session->sql.in_transaction ? PQTRANS_IDLE
+                                             : session->sql.failed        ? PQTRANS_INERROR
+                                                                          : PQTRANS_INTRANS);
         link_deliver(session->link, MESSAGE_READY, NULL);
+    }
 }
 
 static void transaction_run(struct session *session, bool timed_out)
 {
     static const char lock_message[] = "canceling statement due to lock timeout";
     struct answer answer = {0};
-    if (world.knobs.pooler)
+    if (world.knobs.pooler && !session->sql.in_transaction)
         session->backend = &pool[random_between(0, POOL - 1)];
     for (;;) {
         struct command *command = session->first;
@@ -466,9 +526,12 @@ static void transaction_run(struct session *session, bool timed_out)
         else if (!answer.failed)
             run_command(session, command, &answer);
         bool last = command->kind == COMMAND_SYNC;
-        if (last && !answer.failed && session->fate != FATE_ENDED_BETWEEN &&
-            session->fate != FATE_CRASH_BETWEEN && session->fate != FATE_POOLER_BEFORE)
+        bool commits = !answer.failed && session->fate != FATE_ENDED_BETWEEN &&
+                       session->fate != FATE_CRASH_BETWEEN && session->fate != FATE_POOLER_BEFORE;
+        if (last && commits)
             commit(session, &answer);
+        if (last)
+            sql_over(&session->sql, answer.failed, commits);
         if (last)
             break;
         session->first = command->next;

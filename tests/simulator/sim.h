@@ -10,6 +10,8 @@
  *   table.c     the rows, the foreign locks and who saw what
  *   oracle.c    every call's fate, and the invariants
  *   verdict.c   the order of all calls, in hindsight
+ *   sql.c       leases and SQL of the caller's own: what the host asks for, and whether what becomes of it fits
+ *   sql_server.c  the same at the server
  *   history.c   one history: what the host does
  *
  * One history runs at a time, on one thread. */
@@ -130,7 +132,21 @@ long results_handed_out(void);
 void results_reset(void);
 
 /* ---- command.c */
-enum command_kind { COMMAND_SETTING, COMMAND_PREPARE, COMMAND_QUERY, COMMAND_SYNC };
+enum command_kind { COMMAND_SETTING, COMMAND_PREPARE, COMMAND_QUERY, COMMAND_SQL, COMMAND_SYNC };
+enum sql_kind {
+    SQL_WRITE,
+    SQL_READ,
+    SQL_SLEEP,
+    SQL_TWO, /* two statements in one text; the second writes */
+    SQL_BAD,
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_MARK, /* leaves something in the session */
+    SQL_PROBE,
+    SQL_RESET,
+    SQL_TAKE /* a lease: no SQL at all */
+};
 struct item {
     char *args[PARAMS]; /* NULL: SQL null */
     size_t sizes[PARAMS];
@@ -145,9 +161,12 @@ struct command {
     size_t size;  /* bytes on the wire */
     uint64_t end; /* where its last byte is in the stream */
     const struct statement_spec *spec;
-    bool array;    /* the form for many calls: arrays in, a first column `n` out */
-    char name[64]; /* of the prepared statement; "" is the unnamed one */
-    int lock_ms;   /* COMMAND_SETTING */
+    bool array;             /* the form for many calls: arrays in, a first column `n` out */
+    char name[64];          /* of the prepared statement; "" is the unnamed one */
+    int lock_ms;            /* COMMAND_SETTING */
+    enum sql_kind sql_kind; /* COMMAND_SQL */
+    int number;             /* of the statement; 0: the engine's own */
+    bool undoes;            /* SQL_RESET: marks, too */
     struct item *items;
     int count;
 };
@@ -180,7 +199,54 @@ void link_lose_unsent(struct pg_conn *link);
 /* Whether another link than `link` has a statement under way that names the key. */
 bool link_key_elsewhere(const struct pg_conn *link, int key);
 
+/* What the next READY tells of the session's transaction. */
+void link_tell_transaction(struct pg_conn *link, PGTransactionStatusType status);
+
+/* ---- sql.c and sql_server.c */
+enum { SQL_WRITES = 256 };
+struct sql_session {
+    bool in_transaction, failed, marked;
+    int holder;      /* as sql_holder() gives it */
+    int transaction; /* its number; 0: none */
+    int committing;  /* the commit that runs; 0: none */
+    int writes[SQL_WRITES], write_count;
+};
+struct answer;
+void sql_reset(int limit, int idle_ms); /* limit 0: no SQL in this history */
+bool sql_on(void);
+int sql_pending(void);
+int sql_count(void);
+void sql_closing(void);
+const char *sql_text(enum sql_kind kind, int number, char *text, size_t size);
+struct command *sql_command(const char *sql, const char *value);
+bool sql_run(struct sql_session *session, const struct command *command, const char *sqlstate,
+             const char *message, int backend, struct answer *answer);
+void sql_over(struct sql_session *session, bool failed, bool commits);
+int sql_holder(int number);
+void sql_sent(int link, int number);
+int sql_begun(void);
+void sql_executed(int number, bool inside, int transaction);
+void sql_refused(int number);
+void sql_applied(int number);
+void sql_committed(int number, int transaction);
+void sql_stopped(int number);
+int sql_look(keep_store *store, int own);
+void sql_polled(int64_t at_us);
+bool sql_told(keep_op ticket);
+void sql_act(keep_store *store);
+void sql_give_all_back(keep_store *store);
+void sql_release_all(keep_store *store);
+int sql_submit_one(keep_store *store, enum sql_kind kind, int lease);
+keep_status sql_status(int number);
+int sql_lease_of(int number);
+void sql_give_back(keep_store *store, int lease);
+void sql_verdict(void);
+
 /* ---- server.c */
+void answer_add(struct answer *answer, enum message_kind kind, PGresult *result);
+void answer_error(struct answer *answer, const char *sqlstate, const char *message);
+/* A request to stop what the session of a link has at work. */
+void server_cancel(const struct pg_conn *link);
 struct refusal {
     const char *sqlstate; /* NULL: the socket itself refuses */
     const char *message;

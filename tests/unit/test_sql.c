@@ -409,7 +409,7 @@ static void test_no_memory(void)
         }
         keep_free(store);
         for (int i = 0; i < 500 && held_now() > held; i++)
-            usleep(1000); /* a thread that asks the server to stop may still be at it */
+            usleep(1000);          /* a thread that asks the server to stop may still be at it */
         CHECK(held_now() <= held); /* less where an earlier such thread has ended */
     }
     CHECK(refused > 50 && refused < 3000);

@@ -1,0 +1,512 @@
+/* Leases and SQL of the caller's own: what the host of a history asks for, and whether what becomes of it fits. Held against
+ * what the server did (sql_server.c):
+ *  - a statement runs once at most, in its lease's session, in no other's transaction and with no other's mark;
+ *  - on a session one statement is under way at a time, and no lease's session is anybody else's until it is given back;
+ *  - what is told not to have happened never does, what is told OK has;
+ *  - takers and single statements come in order; a request to stop hits nobody else; every ticket finishes once. */
+#define _GNU_SOURCE
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SQL_CALLS = 1024, LEASES = 64, GRACE_US = 300 * 1000 };
+
+struct sql_call {
+    enum sql_kind kind;
+    keep_op ticket;
+    keep_status status;
+    bool at_once, told, awaited, released, cancelled, sent, refused;
+    int lease;       /* index in leases; -1: none */
+    int executed;    /* how often */
+    int transaction; /* it ran in; 0: none */
+    int commits;     /* of a commit: the transaction it committed; 0: none */
+    bool must_be_inside;
+    bool applied, ended;
+    int64_t deadline_us, noticed_us; /* noticed: by the first keep_poll() after it */
+};
+
+struct lease {
+    keep_lease number;
+    bool out;     /* granted, not given back, not known to have ended */
+    int link;     /* that its first statement left on; 0: none yet */
+    bool inside;  /* its begin succeeded, and nothing has ended the transaction */
+    long last_end; /* the last statement that ends its transaction, run or not */
+    bool dubious; /* something of it failed: where its transaction stands is not known */
+};
+
+static struct {
+    bool on;
+    struct sql_call calls[SQL_CALLS]; /* by number from 1 */
+    int count, pending, shared;
+    struct lease leases[LEASES];
+    int lease_count;
+    int transactions;
+    int limit, idle_ms;
+    bool closing;
+} sql;
+
+void sql_reset(int limit, int idle_ms)
+{
+    memset(&sql, 0, sizeof sql);
+    sql.on = limit > 0;
+    sql.limit = limit;
+    sql.idle_ms = idle_ms;
+}
+
+bool sql_on(void)
+{
+    return sql.on;
+}
+
+int sql_pending(void)
+{
+    return sql.pending;
+}
+
+int sql_count(void)
+{
+    return sql.count;
+}
+
+void sql_closing(void)
+{
+    sql.closing = true;
+}
+
+static struct sql_call *call_of(int number)
+{
+    if (number < 1 || number > sql.count)
+        world_fail("statement %d is nobody's", number);
+    return &sql.calls[number];
+}
+
+/* ---- what leaves, and what the server does */
+
+int sql_holder(int number)
+{
+    const struct sql_call *call = call_of(number);
+    return call->lease >= 0 ? call->lease + 1 : -number;
+}
+
+void sql_sent(int link, int number)
+{
+    const struct sql_call *call = number ? call_of(number) : NULL;
+    if (call && call->ended)
+        world_fail("statement %d leaves although it has ended as %s", number,
+                   keep_status_name(call->status));
+    if (call)
+        call_of(number)->sent = true;
+    struct lease *own = call && call->lease >= 0 ? &sql.leases[call->lease] : NULL;
+    for (int i = 0; i < sql.lease_count; i++)
+        if (sql.leases[i].out && sql.leases[i].link == link && &sql.leases[i] != own)
+            world_fail("%s %d leaves on link %d, which a lease holds", call ? "statement" : "reset",
+                       number, link);
+    if (!own || !number)
+        return;
+    if (own->link && own->link != link)
+        world_fail("statement %d of a lease leaves on another link than those before it", number);
+    own->link = link;
+}
+
+int sql_begun(void)
+{
+    return ++sql.transactions;
+}
+
+void sql_executed(int number, bool inside, int transaction)
+{
+    struct sql_call *call = call_of(number);
+    if (++call->executed > 1 && !call->refused)
+        world_fail("statement %d is run twice", number);
+    call->refused = false;
+    if (call->must_be_inside && !inside)
+        world_fail("statement %d runs outside its transaction", number);
+    call->transaction = inside ? transaction : 0;
+}
+
+/* The server would not run its prepared form: it may come again. */
+void sql_refused(int number)
+{
+    call_of(number)->refused = true;
+}
+
+static bool told_not_done(keep_status status)
+{
+    return status != KEEP_OK && status != KEEP_UNKNOWN && status != KEEP_CANCELLED;
+}
+
+void sql_applied(int number)
+{
+    struct sql_call *call = call_of(number);
+    if (call->applied)
+        world_fail("statement %d takes effect twice", number);
+    if (call->ended && told_not_done(call->status))
+        world_fail("statement %d takes effect although it was told %s", number,
+                   keep_status_name(call->status));
+    call->applied = true;
+}
+
+/* `transaction`: 0 when it came to nothing. */
+void sql_committed(int number, int transaction)
+{
+    call_of(number)->commits = transaction;
+    if (transaction && call_of(number)->ended && told_not_done(call_of(number)->status))
+        world_fail("commit %d takes effect although it was told %s", number,
+                   keep_status_name(call_of(number)->status));
+}
+
+/* A request to stop arrives while the statement is at work. */
+void sql_stopped(int number)
+{
+    const struct sql_call *call = number ? call_of(number) : NULL;
+    bool overdue = call && call->deadline_us && world.now_us >= call->deadline_us;
+    if (!call || (!call->ended && !call->cancelled && !overdue && !sql.closing))
+        world_fail("a request to stop hits statement %d, which nobody wants stopped", number);
+}
+
+/* ---- outcomes */
+
+static noreturn void wrong(int number, const char *why, const char *answer)
+{
+    const struct sql_call *call = call_of(number);
+    world_fail("statement %d of kind %d on lease %d ends as %s: %s: %s", number, call->kind,
+               call->lease, keep_status_name(call->status), why, answer);
+}
+
+static bool links_break(void)
+{
+    const struct knobs *knobs = &world.knobs;
+    return knobs->link_fault || knobs->idle_fault || knobs->stall || knobs->outage;
+}
+
+static const char *fault_of(const struct sql_call *call, const char *answer)
+{
+    bool refused = strstr(answer, "\"sqlstate\":") != NULL;
+    switch (call->status) {
+    case KEEP_OK:
+        return call->kind != SQL_TAKE && call->executed == 0 ? "it never ran"
+               : call->kind == SQL_BAD                       ? "it can only be refused"
+                                                             : NULL;
+    case KEEP_INVALID:
+        return refused || call->lease >= 0 ? NULL : "nothing is wrong with it";
+    case KEEP_CONFLICT:
+        return refused && world.knobs.retry_error ? NULL : "nothing conflicted";
+    case KEEP_DEADLINE:
+        return call->deadline_us && world.now_us >= call->deadline_us ? NULL
+                                                                      : "its time is not over";
+    case KEEP_CANCELLED:
+        return call->cancelled ? NULL : "nobody cancelled it";
+    case KEEP_UNKNOWN:
+        if (!call->sent)
+            return "it never left";
+        if (strstr(answer, "\"reason\":\"deadline\""))
+            return world.now_us >= call->deadline_us ? NULL : "its time is not over";
+        return links_break() || sql.closing || world_refuses_memory() || world.host_stood_still
+                   ? NULL
+                   : "no link broke";
+    case KEEP_UNAVAILABLE:
+        return world_faulty() || world.host_stood_still ? NULL : "the server serves";
+    case KEEP_FULL:
+        return call->at_once ? NULL : "it was taken";
+    case KEEP_CLOSED:
+        return sql.closing ? NULL : "the store is open";
+    case KEEP_NO_MEMORY:
+        return world_refuses_memory() ? NULL : "there is memory";
+    case KEEP_INTERNAL:
+        return world.knobs.odd_error ? NULL : "nothing odd happened";
+    default:
+        return "no statement of ours may";
+    }
+}
+
+/* Those that came before it and still wait were overtaken. */
+static void look_at_order(int number)
+{
+    for (int i = 1; i < number; i++) {
+        const struct sql_call *call = &sql.calls[i];
+        if (!call->ended && !call->sent && call->lease < 0 && call->kind != SQL_TAKE &&
+            !call->released)
+            world_fail("taker %d is served before statement %d", number, i);
+        if (!call->ended && call->kind == SQL_TAKE && !call->released)
+            world_fail("taker %d is served before taker %d", number, i);
+    }
+}
+
+static void lease_granted(struct sql_call *call, const char *answer)
+{
+    int out = 0;
+    unsigned long long number = 0;
+    if (sscanf(answer, "{\"lease\":%llu}", &number) != 1 || sql.lease_count == LEASES)
+        world_fail("a taker is given %s", answer);
+    call->lease = sql.lease_count++;
+    sql.leases[call->lease] = (struct lease){.number = number, .out = true};
+    for (int i = 0; i < sql.lease_count; i++)
+        out += sql.leases[i].out && !sql.leases[i].dubious;
+    if (out > sql.limit && !sql.idle_ms && !links_break())
+        world_fail("%d leases are out; at most %d may be", out, sql.limit);
+}
+
+/* What a lease's holder knows of its transaction. */
+static void lease_told(const struct sql_call *call)
+{
+    struct lease *lease = &sql.leases[call->lease];
+    if (call->status != KEEP_OK)
+        lease->dubious = true, lease->inside = false;
+    else if (call->kind == SQL_BEGIN && !lease->dubious && lease->last_end < call - sql.calls)
+        lease->inside = true;
+}
+
+static void finish(keep_store *store, int number, keep_status status)
+{
+    struct sql_call *call = call_of(number);
+    /* A lease whose ticket nobody reads goes back with the ticket. */
+    bool unread = call->kind == SQL_TAKE && status == KEEP_OK && random_chance(200);
+    keep_text answer = unread ? KEEP_TEXT("") : keep_op_result(store, call->ticket);
+    call->status = status;
+    call->ended = true;
+    sql.pending--;
+    world_trace("statement %d ends as %s %.60s", number, keep_status_name(status), answer.data);
+    const char *fault = fault_of(call, answer.data);
+    if (fault)
+        wrong(number, fault, answer.data);
+    if (told_not_done(status) && (call->applied || call->commits))
+        wrong(number, "and yet it took effect", answer.data);
+    if (status == KEEP_OK && call->kind == SQL_TAKE) {
+        look_at_order(number);
+        if (!unread)
+            lease_granted(call, answer.data);
+        if (unread)
+            call->cancelled = true;
+    } else if (call->lease >= 0) {
+        lease_told(call);
+    }
+}
+
+int sql_look(keep_store *store, int own)
+{
+    int others = 0;
+    for (int number = 1; number <= sql.count; number++) {
+        struct sql_call *call = &sql.calls[number];
+        if (call->ended || call->released)
+            continue;
+        keep_status status = keep_op_status(store, call->ticket);
+        if (status == KEEP_PENDING)
+            continue;
+        finish(store, number, status);
+        others += number != own && !call->awaited;
+    }
+    return others;
+}
+
+/* keep_poll() at that time has looked at the clock. */
+void sql_polled(int64_t at_us)
+{
+    for (int number = 1; number <= sql.count; number++) {
+        struct sql_call *call = &sql.calls[number];
+        if (call->ended || !call->deadline_us || call->deadline_us > at_us)
+            continue;
+        if (!call->noticed_us)
+            call->noticed_us = at_us;
+        if (call->noticed_us + GRACE_US <= at_us)
+            world_fail("statement %d is still pending long after its deadline", number);
+    }
+}
+
+bool sql_told(keep_op ticket)
+{
+    for (int number = 1; number <= sql.count; number++) {
+        struct sql_call *call = &sql.calls[number];
+        if (call->ticket != ticket || call->released)
+            continue;
+        if (call->told || call->awaited || !call->ended)
+            world_fail("keep_next() gives statement %d wrongly", number);
+        call->told = true;
+        return true;
+    }
+    return false;
+}
+
+/* ---- the host */
+
+static void sql_release(keep_store *store, int number)
+{
+    struct sql_call *call = call_of(number);
+    if (call->released)
+        return;
+    call->released = true;
+    if (!call->ended) {
+        call->cancelled = true;
+        call->status = KEEP_CANCELLED;
+        call->ended = true;
+        sql.pending--;
+        if (call->lease >= 0)
+            lease_told(call);
+    }
+    keep_release(store, call->ticket);
+}
+
+static int submit(keep_store *store, enum sql_kind kind, int lease, int deadline_ms)
+{
+    char text[128], digits[16];
+    int number = ++sql.count;
+    struct sql_call *call = &sql.calls[number];
+    *call = (struct sql_call){.kind = kind, .lease = lease};
+    call->deadline_us = deadline_ms > 0 ? world.now_us + (int64_t)deadline_ms * 1000 : 0;
+    struct lease *held = lease >= 0 ? &sql.leases[lease] : NULL;
+    call->must_be_inside = held && held->inside;
+    if (held && (kind == SQL_COMMIT || kind == SQL_ROLLBACK))
+        held->inside = false, held->last_end = number, held->dubious = held->dubious || kind == SQL_COMMIT;
+    sql.pending++;
+    world_trace("statement %d of kind %d is asked for on lease %d", number, kind, lease);
+    if (kind == SQL_TAKE) {
+        call->ticket = keep_lease_take(store, deadline_ms);
+    } else {
+        snprintf(digits, sizeof digits, "%d", number);
+        keep_param param = {.value = {digits, strlen(digits)}};
+        bool bound = kind == SQL_WRITE || kind == SQL_READ || kind == SQL_SLEEP;
+        sql_text(kind, number, text, sizeof text);
+        call->ticket = keep_query(store, held ? held->number : 0, (keep_text){text, strlen(text)},
+                                  &param, bound, deadline_ms);
+    }
+    call->at_once = keep_op_status(store, call->ticket) != KEEP_PENDING;
+    sql_look(store, number);
+    return number;
+}
+
+static int draw_deadline(void)
+{
+    return random_chance(600) ? 30000 : random_chance(300) ? -1 : (int)random_between(1, 1500);
+}
+
+static int any_lease(void)
+{
+    int first = sql.lease_count ? (int)random_between(0, sql.lease_count - 1) : 0;
+    for (int i = 0; i < sql.lease_count; i++)
+        if (sql.leases[(first + i) % sql.lease_count].out)
+            return (first + i) % sql.lease_count;
+    return -1;
+}
+
+static void give_back(keep_store *store, int lease)
+{
+    for (int number = 1; number <= sql.count; number++)
+        if (!sql.calls[number].ended && sql.calls[number].lease == lease)
+            sql.calls[number].cancelled = true;
+    sql.leases[lease].out = false;
+    world_trace("lease %d is given back", lease);
+    keep_lease_return(store, sql.leases[lease].number);
+}
+
+static enum sql_kind draw_kind(bool leased)
+{
+    static const enum sql_kind on_lease[] = {SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_WRITE,
+                                             SQL_WRITE, SQL_READ,   SQL_SLEEP,    SQL_MARK};
+    static const enum sql_kind alone[] = {SQL_WRITE, SQL_WRITE, SQL_READ, SQL_READ, SQL_SLEEP,
+                                          SQL_TWO,   SQL_BAD,   SQL_MARK, SQL_BEGIN};
+    return leased ? on_lease[random_between(0, 7)] : alone[random_between(0, 8)];
+}
+
+static void act_on(keep_store *store, int number)
+{
+    struct sql_call *call = &sql.calls[number];
+    if (!call->ended && random_chance(300)) {
+        call->cancelled = true;
+        keep_cancel(store, call->ticket);
+        sql_look(store, number);
+        if (call->status != KEEP_CANCELLED)
+            wrong(number, "it was cancelled", "");
+    } else if (!call->ended && random_chance(200)) {
+        call->awaited = true;
+        keep_wait(store, call->ticket, (int)random_between(0, 20));
+    } else if (call->ended || random_chance(50)) {
+        sql_release(store, number);
+    }
+}
+
+/* What the host does next with SQL; a call that finishes meanwhile is looked at by whoever calls. */
+void sql_act(keep_store *store)
+{
+    int lease = any_lease();
+    int64_t way = random_between(0, 99);
+    if (sql.count + 4 >= SQL_CALLS || sql.lease_count + 8 >= LEASES)
+        way = 90;
+    if (way < 20) {
+        submit(store, SQL_TAKE, -1, draw_deadline());
+    } else if (way < 45) {
+        submit(store, draw_kind(false), -1, draw_deadline());
+    } else if (way < 80 && lease >= 0) {
+        for (int64_t i = random_between(0, 3); i >= 0 && sql.leases[lease].out; i--)
+            submit(store, draw_kind(true), lease, draw_deadline());
+    } else if (way < 88 && lease >= 0) {
+        give_back(store, lease);
+    } else if (sql.count > 0) {
+        act_on(store, (int)random_between(1, sql.count));
+    }
+}
+
+/* Nothing is held any more that could keep others waiting. */
+void sql_give_all_back(keep_store *store)
+{
+    for (int number = 1; number <= sql.count; number++)
+        if (sql.calls[number].kind == SQL_TAKE &&
+            (!sql.calls[number].ended || sql.calls[number].lease < 0))
+            sql_release(store, number); /* waits, or has a lease that nobody read */
+    for (int i = 0; i < sql.lease_count; i++)
+        if (sql.leases[i].out)
+            give_back(store, i);
+    for (int number = 1; number <= sql.count; number++)
+        if (!sql.calls[number].ended && sql.calls[number].kind == SQL_SLEEP)
+            sql_release(store, number);
+    sql_look(store, 0);
+}
+
+void sql_release_all(keep_store *store)
+{
+    for (int number = 1; number <= sql.count; number++)
+        sql_release(store, number);
+}
+
+/* The numbers of a transaction that must succeed; the last one is its commit. */
+int sql_submit_one(keep_store *store, enum sql_kind kind, int lease)
+{
+    return submit(store, kind, lease, -1);
+}
+
+keep_status sql_status(int number)
+{
+    return call_of(number)->ended ? call_of(number)->status : KEEP_PENDING;
+}
+
+int sql_lease_of(int number)
+{
+    return call_of(number)->lease;
+}
+
+void sql_give_back(keep_store *store, int lease)
+{
+    give_back(store, lease);
+}
+
+/* ---- in hindsight */
+
+void sql_verdict(void)
+{
+    for (int number = 1; number <= sql.count; number++) {
+        const struct sql_call *call = &sql.calls[number];
+        bool writes = call->kind == SQL_WRITE || call->kind == SQL_TWO;
+        if (!call->ended)
+            world_fail("statement %d never ended", number);
+        if (writes && !call->transaction && call->status == KEEP_OK && !call->applied)
+            world_fail("statement %d was told OK and took no effect", number);
+        if (!writes || !call->transaction || call->status != KEEP_OK)
+            continue;
+        bool committed = false;
+        for (int other = 1; other <= sql.count; other++)
+            committed = committed || sql.calls[other].commits == call->transaction;
+        if (committed != call->applied)
+            world_fail("statement %d and the commit of its transaction are not of one mind",
+                       number);
+    }
+}
