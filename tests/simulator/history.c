@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENT = 6000, PATIENCE_US = 15 * 1000000, HEALTHY_US = 8 * 1000000 };
+enum { DOCUMENT = 6000, PATIENCE_US = 30 * 1000000, HEALTHY_US = 8 * 1000000 };
 
 static struct {
     keep_store *store;

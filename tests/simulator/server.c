@@ -366,9 +366,9 @@ static void run_sql(struct session *session, struct command *command, struct ans
         sqlstate = "57014";
         message = "canceling statement due to user request";
     }
+    sql_run(&session->sql, command, sqlstate, message, backend, answer);
     if (sqlstate && strcmp(sqlstate, "0A000") == 0 && command->name[0])
         sql_refused(command->number);
-    sql_run(&session->sql, command, sqlstate, message, backend, answer);
 }
 
 static void run_query(struct session *session, struct command *query, struct answer *answer)

@@ -29,11 +29,11 @@ struct sql_call {
 
 struct lease {
     keep_lease number;
-    bool out;     /* granted, not given back, not known to have ended */
-    int link;     /* that its first statement left on; 0: none yet */
-    bool inside;  /* its begin succeeded, and nothing has ended the transaction */
+    bool out;      /* granted, not given back, not known to have ended */
+    int link;      /* that its first statement left on; 0: none yet */
+    bool inside;   /* its begin succeeded, and nothing has ended the transaction */
     long last_end; /* the last statement that ends its transaction, run or not */
-    bool dubious; /* something of it failed: where its transaction stands is not known */
+    bool dubious;  /* something of it failed: where its transaction stands is not known */
 };
 
 static struct {
@@ -183,7 +183,8 @@ static bool links_break(void)
 
 static const char *fault_of(const struct sql_call *call, const char *answer)
 {
-    bool refused = strstr(answer, "\"sqlstate\":") != NULL;
+    bool wordless = world_refuses_memory() && strstr(answer, "no memory for the error");
+    bool refused = wordless || strstr(answer, "\"sqlstate\":");
     switch (call->status) {
     case KEEP_OK:
         return call->kind != SQL_TAKE && call->executed == 0 ? "it never ran"
@@ -309,7 +310,7 @@ void sql_polled(int64_t at_us)
             continue;
         if (!call->noticed_us)
             call->noticed_us = at_us;
-        if (call->noticed_us + GRACE_US <= at_us)
+        if (!call->sent || call->noticed_us + GRACE_US <= at_us)
             world_fail("statement %d is still pending long after its deadline", number);
     }
 }
@@ -357,7 +358,8 @@ static int submit(keep_store *store, enum sql_kind kind, int lease, int deadline
     struct lease *held = lease >= 0 ? &sql.leases[lease] : NULL;
     call->must_be_inside = held && held->inside;
     if (held && (kind == SQL_COMMIT || kind == SQL_ROLLBACK))
-        held->inside = false, held->last_end = number, held->dubious = held->dubious || kind == SQL_COMMIT;
+        held->inside = false, held->last_end = number,
+        held->dubious = held->dubious || kind == SQL_COMMIT;
     sql.pending++;
     world_trace("statement %d of kind %d is asked for on lease %d", number, kind, lease);
     if (kind == SQL_TAKE) {
@@ -428,6 +430,7 @@ static void act_on(keep_store *store, int number)
 /* What the host does next with SQL; a call that finishes meanwhile is looked at by whoever calls. */
 void sql_act(keep_store *store)
 {
+    sql_look(store, 0);
     int lease = any_lease();
     int64_t way = random_between(0, 99);
     if (sql.count + 4 >= SQL_CALLS || sql.lease_count + 8 >= LEASES)

@@ -187,6 +187,56 @@ PLANTS = {
         "store->watched && store->done.count > done)",
         "store->watched && store->done.count > 0)",
     ),
+    "sql: a session goes to the next with what the last one left": Plant(
+        "session.c",
+        "session->left |= op->scanned & (SCAN_CHANGES | SCAN_FORGETS);",
+        "",
+    ),
+    "sql: a session goes to the next with an open transaction": Plant(
+        "session.c",
+        "bool open = keep_io.PQtransactionStatus(conn->link) != PQTRANS_IDLE;",
+        "bool open = false;",
+    ),
+    "sql: a lease's session serves others, too": Plant(
+        "session.c",
+        "conn->state == CONN_IDLE && !session->lease &&",
+        "conn->state == CONN_IDLE &&",
+    ),
+    "sql: what a broken link leaves in doubt is told as not done": Plant(
+        "session.c",
+        "bool doubt = !certainly_not &&",
+        "bool doubt = false && !certainly_not &&",
+    ),
+    "sql: a statement is sent again after its link broke": Plant(
+        "session.c",
+        "bool unsent = certainly_not && !conn->flushed && op->kind == OP_QUERY;",
+        "bool unsent = op->kind == OP_QUERY;",
+    ),
+    "sql: a lease whose ticket nobody read never comes back": Plant(
+        "op.c",
+        "    if (op->unread)\n        lease_return(store, op->unread);\n",
+        "",
+    ),
+    "sql: one lease too many": Plant(
+        "lease.c",
+        "return store->conn_count - 1;",
+        "return store->conn_count;",
+    ),
+    "sql: a deadline that nobody keeps": Plant(
+        "sql.c",
+        "    step_arm(store, op->deadline_us);\n",
+        "",
+    ),
+    "sql: past its deadline a statement is told not to have happened": Plant(
+        "sql.c",
+        "bool doubt = op->state == OP_SENT && sql_in_doubt(op);",
+        "bool doubt = false;",
+    ),
+    "sql: the timer goes off for what cannot be done": Plant(
+        "pool.c",
+        "waiting[role] > 0 && store->retry_us > now_us &&",
+        "waiting[role] > 0 &&",
+    ),
     "an allocation that failed is used": Plant(
         "op.c",
         "        if (!op)\n            break;\n        *op = ",
