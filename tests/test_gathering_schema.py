@@ -238,6 +238,7 @@ def test_vectors_come_with_the_extension(places):
     """real[] while there is no pgvector, with the same search; gathering.index makes vectors of them once it is there."""
     connection = places()
     setup(connection)
+    connection.execute("insert into memory.embeddings_cache (content_hash, embedding) select 'h', array_fill(1, array[1536])::vector")
     connection.execute("drop extension vector cascade")
     connection.execute("select memory.fit_vectors(false)")
     connection.execute("select memory.make_search()")

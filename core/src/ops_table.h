@@ -1767,17 +1767,19 @@ static const struct sql_piece gathering_plan_sql[] = {
      "    loop\n"
      "        if place.kind is null then\n"
      "            execute format('alter table %s add column embedding %s', place.name,\n"
-     "                case when vectors then 'vector(1536)' else 'real[]' end\n"
-     "                || case when place.name = 'memory.embeddings_cache' then ' not null' else '' end);\n"
+     "                case when vectors then 'vector(1536)' else 'real[]' end);\n"
+     "            if place.name = 'memory.embeddings_cache' and not exists (select from memory.embeddings_cache) then\n"
+     "                alter table memory.embeddings_cache alter column embedding set not null;\n"
+     "            end if;\n"
      "        elsif place.kind = 'real[]' and vectors then\n"
      "            execute format('alter table %s alter column embedding type vector(1536) using embedding::vector(1536)', place.name);\n"
      "            done := done || format('%s: real[] is now vector(1536)', place.name);\n"
      "        end if;\n"
-     "        continue when place.indexed is null or not vectors or not hnsw;\n"
-     "        select c.relname as name, m.amname as method into old\n"
+     "        continue when place.indexed is null or not vectors or not hnsw;\n", NULL},
+    {PIECE_TEXT, "        select c.relname as name, m.amname as method into old\n"
      "        from pg_index as x\n"
-     "        join pg_class as c on c.oid = x.indexrelid\n", NULL},
-    {PIECE_TEXT, "        join pg_am as m on m.oid = c.relam\n"
+     "        join pg_class as c on c.oid = x.indexrelid\n"
+     "        join pg_am as m on m.oid = c.relam\n"
      "        join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n"
      "        where x.indrelid = place.id and a.attname = 'embedding' and m.amname in ('hnsw', 'ivfflat')\n"
      "        order by m.amname\n"
@@ -1807,12 +1809,12 @@ static const struct sql_piece gathering_plan_sql[] = {
      "declare\n"
      "    kind text;\n"
      "    dimensions integer;\n"
-     "    indexed boolean;\n"
-     "    iterative boolean;\n"
+     "    indexed boolean;\n", NULL},
+    {PIECE_TEXT, "    iterative boolean;\n"
      "    found record;\n"
      "    template text;\n"
-     "begin\n", NULL},
-    {PIECE_TEXT, "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
+     "begin\n"
+     "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
      "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
      "    kind := found.kind;\n"
      "    dimensions := coalesce(found.dimensions, 1536);\n"
@@ -1840,9 +1842,9 @@ static const struct sql_piece gathering_plan_sql[] = {
      "        template := replace(template, 'GO_ON_OFF', case when iterative then 'set hnsw.iterative_scan = off' else '' end);\n"
      "        template := replace(template, 'GO_ON_ON', case when iterative\n"
      "            then 'perform set_config(''hnsw.iterative_scan'', ''relaxed_order'', true)' else 'null' end);\n"
-     "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
-     "                and (m.expires_at is null or m.expires_at > now())\n", NULL},
-    {PIECE_TEXT, "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n"
+     "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n", NULL},
+    {PIECE_TEXT, "                and (m.expires_at is null or m.expires_at > now())\n"
+     "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n"
      "                and (p_scope_id is null or m.scope_id = p_scope_id)\n"
      "                and (p_types is null or m.memory_type = any (p_types)) and (p_tags is null or m.tags && p_tags)$text$);\n"
      "    end loop;\n"
@@ -1875,9 +1877,9 @@ static const struct sql_piece gathering_plan_sql[] = {
      "            where m.scope = p_scope and m.scope_id = p_scope_id and CONDITIONS limit p_most);\n"
      "    elsif p_tags is not null then\n"
      "        return array(select m.id from memory.memories as m where m.tags && p_tags and CONDITIONS limit p_most);\n"
-     "    elsif p_scope is not null or p_types is not null then\n"
-     "        return array(select m.id from memory.memories as m\n", NULL},
-    {PIECE_TEXT, "            where m.scope = any (case when p_scope is null then enum_range(p_scope) else array[p_scope] end)\n"
+     "    elsif p_scope is not null or p_types is not null then\n", NULL},
+    {PIECE_TEXT, "        return array(select m.id from memory.memories as m\n"
+     "            where m.scope = any (case when p_scope is null then enum_range(p_scope) else array[p_scope] end)\n"
      "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
      "            limit p_most);\n"
      "    end if;\n"
@@ -3326,8 +3328,10 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    loop\n"
      "        if place.kind is null then\n"
      "            execute format('alter table %s add column embedding %s', place.name,\n"
-     "                case when vectors then 'vector(1536)' else 'real[]' end\n"
-     "                || case when place.name = 'memory.embeddings_cache' then ' not null' else '' end);\n"
+     "                case when vectors then 'vector(1536)' else 'real[]' end);\n"
+     "            if place.name = 'memory.embeddings_cache' and not exists (select from memory.embeddings_cache) then\n"
+     "                alter table memory.embeddings_cache alter column embedding set not null;\n"
+     "            end if;\n"
      "        elsif place.kind = 'real[]' and vectors then\n"
      "            execute format('alter table %s alter column embedding type vector(1536) using embedding::vector(1536)', place.name);\n"
      "            done := done || format('%s: real[] is now vector(1536)', place.name);\n"
@@ -3337,11 +3341,11 @@ static const struct sql_piece gathering_setup_sql[] = {
      "        from pg_index as x\n"
      "        join pg_class as c on c.oid = x.indexrelid\n"
      "        join pg_am as m on m.oid = c.relam\n"
-     "        join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n"
-     "        where x.indrelid = place.id and a.attname = 'embedding' and m.amname in ('hnsw', 'ivfflat')\n"
+     "        join pg_attribute as a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]\n", NULL},
+    {PIECE_TEXT, "        where x.indrelid = place.id and a.attname = 'embedding' and m.amname in ('hnsw', 'ivfflat')\n"
      "        order by m.amname\n"
-     "        limit 1;\n", NULL},
-    {PIECE_TEXT, "        continue when old.method = 'hnsw';\n"
+     "        limit 1;\n"
+     "        continue when old.method = 'hnsw';\n"
      "        if old.method = 'ivfflat' then\n"
      "            if not all_tables and pg_table_size(place.id) > large then\n"
      "                done := done || format('%s: keeps IVFFlat, as it is large; gathering.index replaces it', place.name);\n"
@@ -3371,12 +3375,12 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    found record;\n"
      "    template text;\n"
      "begin\n"
-     "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n"
-     "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
+     "    select format_type(a.atttypid, null) as kind, nullif(a.atttypmod, -1) as dimensions into strict found\n", NULL},
+    {PIECE_TEXT, "    from pg_attribute as a where a.attrelid = 'memory.memories'::regclass and a.attname = 'embedding';\n"
      "    kind := found.kind;\n"
      "    dimensions := coalesce(found.dimensions, 1536);\n"
-     "    indexed := kind <> 'real[]';\n", NULL},
-    {PIECE_TEXT, "    iterative := indexed and exists (select from pg_extension as e\n"
+     "    indexed := kind <> 'real[]';\n"
+     "    iterative := indexed and exists (select from pg_extension as e\n"
      "        where e.extname = 'vector' and string_to_array(e.extversion, '.')::integer[] >= '{0,8}');\n"
      "    -- Those for the other type would only stand in the way.\n"
      "    for found in\n"
@@ -3401,14 +3405,14 @@ static const struct sql_piece gathering_setup_sql[] = {
      "            then 'perform set_config(''hnsw.iterative_scan'', ''relaxed_order'', true)' else 'null' end);\n"
      "        execute replace(template, 'CONDITIONS', $text$m.is_active and m.embedding is not null\n"
      "                and (m.expires_at is null or m.expires_at > now())\n"
-     "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n"
-     "                and (p_scope_id is null or m.scope_id = p_scope_id)\n"
+     "                and (p_agent_id is null or m.agent_id = p_agent_id) and (p_scope is null or m.scope = p_scope)\n", NULL},
+    {PIECE_TEXT, "                and (p_scope_id is null or m.scope_id = p_scope_id)\n"
      "                and (p_types is null or m.memory_type = any (p_types)) and (p_tags is null or m.tags && p_tags)$text$);\n"
      "    end loop;\n"
      "end\n"
      "$make$;\n"
-     "\n", NULL},
-    {PIECE_TEXT, "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n"
+     "\n"
+     "-- Templates of the functions: KIND is the type of embeddings; `wanted` says whether one is only for vectors or only for real[].\n"
      "create or replace function memory.search_templates() returns table (n integer, wanted boolean, body text)\n"
      "language sql immutable as $templates$\n"
      "    values\n"
@@ -3436,11 +3440,11 @@ static const struct sql_piece gathering_setup_sql[] = {
      "        return array(select m.id from memory.memories as m where m.tags && p_tags and CONDITIONS limit p_most);\n"
      "    elsif p_scope is not null or p_types is not null then\n"
      "        return array(select m.id from memory.memories as m\n"
-     "            where m.scope = any (case when p_scope is null then enum_range(p_scope) else array[p_scope] end)\n"
-     "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
+     "            where m.scope = any (case when p_scope is null then enum_range(p_scope) else array[p_scope] end)\n", NULL},
+    {PIECE_TEXT, "                and m.memory_type = any (coalesce(p_types, enum_range(null::public.memory_type))) and CONDITIONS\n"
      "            limit p_most);\n"
-     "    end if;\n", NULL},
-    {PIECE_TEXT, "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
+     "    end if;\n"
+     "    return array(select m.id from memory.memories as m where m.id > 0 and CONDITIONS limit p_most);\n"
      "end\n"
      "$function$\n"
      "$template$),\n"
@@ -3474,10 +3478,10 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    (4, true, $template$\n"
      "-- The settings leave the planner no way to the order that is asked for but the index.\n"
      "create or replace function memory.nearest_by_index(query KIND, p_agent_id bigint, p_scope public.memory_scope,\n"
-     "    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint, p_go_on boolean)\n"
-     "returns table (id bigint, similarity double precision) language plpgsql stable\n"
-     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n", NULL},
-    {PIECE_TEXT, "set hnsw.ef_search = 100 set ivfflat.probes = 100 GO_ON_OFF as $function$\n"
+     "    p_scope_id bigint, p_types public.memory_type[], p_tags text[], p_limit bigint, p_effort bigint, p_go_on boolean)\n", NULL},
+    {PIECE_TEXT, "returns table (id bigint, similarity double precision) language plpgsql stable\n"
+     "set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan\n"
+     "set hnsw.ef_search = 100 set ivfflat.probes = 100 GO_ON_OFF as $function$\n"
      "begin\n"
      "    perform set_config('hnsw.ef_search', least(greatest(p_effort, p_limit), 1000)::text, true);\n"
      "    if p_go_on then\n"
@@ -3512,11 +3516,11 @@ static const struct sql_piece gathering_setup_sql[] = {
      "begin\n"
      "    if memory.fitting(query) is null or coalesce(p_limit, 0) < 1 then\n"
      "        return;\n"
-     "    end if;\n"
-     "    if narrowed or few is null or pg_relation_size('memory.memories') < 1024 * few then\n"
-     "        ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
      "    end if;\n", NULL},
-    {PIECE_TEXT, "    if ids is null or cardinality(ids) > few then\n"
+    {PIECE_TEXT, "    if narrowed or few is null or pg_relation_size('memory.memories') < 1024 * few then\n"
+     "        ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, few + 1);\n"
+     "    end if;\n"
+     "    if ids is null or cardinality(ids) > few then\n"
      "        for attempt in 1..3 loop\n"
      "            if attempt = 2 then\n"
      "                ids := memory.matching(p_agent_id, p_scope, p_scope_id, p_types, p_tags, 10001);\n"
@@ -3548,14 +3552,14 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    p_scope public.memory_scope default null, p_limit integer default 10, p_threshold double precision default 0.7)\n"
      "returns table (id bigint, key varchar, value text, similarity double precision, scope public.memory_scope)\n"
      "language sql stable as $function$\n"
-     "    select m.id, m.key, m.value, i.similarity, m.scope\n"
-     "    from memory.nearest(query_embedding, p_agent_id, p_scope, p_limit => p_limit, p_threshold => p_threshold) as i\n"
+     "    select m.id, m.key, m.value, i.similarity, m.scope\n", NULL},
+    {PIECE_TEXT, "    from memory.nearest(query_embedding, p_agent_id, p_scope, p_limit => p_limit, p_threshold => p_threshold) as i\n"
      "    join memory.memories as m on m.id = i.id\n"
      "    order by i.similarity desc, i.id\n"
      "$function$\n"
      "$template$)\n"
-     "$templates$;$migration$),\n", NULL},
-    {PIECE_TEXT, "(10, 'text', $migration$-- Full-text search of memories and knowledge: the words of a text in a column of their own, indexed. A tsvector holds at most\n"
+     "$templates$;$migration$),\n"
+     "(10, 'text', $migration$-- Full-text search of memories and knowledge: the words of a text in a column of their own, indexed. A tsvector holds at most\n"
      "-- 1 MB, so of a very long text only the beginning is looked at, rather than refusing it.\n"
      "\n"
      "alter table memory.memories\n"
@@ -3587,16 +3591,16 @@ static const struct sql_piece gathering_setup_sql[] = {
      "\n"
      "insert into public.migrations (version, name)\n"
      "select w.version, w.name\n"
-     "from (values ('001', '001_complete_schema'), ('004', '004_composite_indexes'), ('005', '005_agent_tools'),\n"
-     "    ('006', '006_auth_users'), ('007', '007_pipeline_execution')) as w(version, name)\n"
+     "from (values ('001', '001_complete_schema'), ('004', '004_composite_indexes'), ('005', '005_agent_tools'),\n", NULL},
+    {PIECE_TEXT, "    ('006', '006_auth_users'), ('007', '007_pipeline_execution')) as w(version, name)\n"
      "on conflict (version) do nothing;\n"
      "\n"
      "do $do$\n"
      "declare\n"
      "    place text;\n"
      "begin\n"
-     "    if to_regrole('gathering_app') is not null then\n", NULL},
-    {PIECE_TEXT, "        foreach place in array array['agent', 'audit', 'auth', 'circle', 'communication', 'conversation', 'memory', 'pipeline',\n"
+     "    if to_regrole('gathering_app') is not null then\n"
+     "        foreach place in array array['agent', 'audit', 'auth', 'circle', 'communication', 'conversation', 'memory', 'pipeline',\n"
      "            'project', 'review', 'schedule'] loop\n"
      "            execute format('grant usage on schema %I to gathering_app', place);\n"
      "            execute format('grant all on all tables in schema %I to gathering_app', place);\n"
@@ -3628,8 +3632,8 @@ static const struct sql_piece gathering_setup_sql[] = {
      "    for version in latest + 1 .. cardinality(names) loop\n"
      "        perform set_config('statekeep.note', '', true);\n"
      "        execute texts[version];\n"
-     "        insert into public.statekeep_migrations (store, version, name, note)\n"
-     "        values ('gathering', version, names[version], nullif(current_setting('statekeep.note'), ''));\n"
+     "        insert into public.statekeep_migrations (store, version, name, note)\n", NULL},
+    {PIECE_TEXT, "        values ('gathering', version, names[version], nullif(current_setting('statekeep.note'), ''));\n"
      "    end loop;\n"
      "end\n"
      "$statekeep$", NULL},
@@ -8340,7 +8344,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
      .fails = "",
      .doc = "What gathering.setup would run now: the migrations that have not run, with their SQL."},
     {.name = "gathering.setup",
-     .sql = gathering_setup_sql, .sql_count = 39,
+     .sql = gathering_setup_sql, .sql_count = 40,
      .gives = GIVES_NONE,
      .same_key = SAME_KEY_ANY,
      .resend = RESEND_YES,

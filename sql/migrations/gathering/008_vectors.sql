@@ -27,8 +27,10 @@ begin
     loop
         if place.kind is null then
             execute format('alter table %s add column embedding %s', place.name,
-                case when vectors then 'vector(1536)' else 'real[]' end
-                || case when place.name = 'memory.embeddings_cache' then ' not null' else '' end);
+                case when vectors then 'vector(1536)' else 'real[]' end);
+            if place.name = 'memory.embeddings_cache' and not exists (select from memory.embeddings_cache) then
+                alter table memory.embeddings_cache alter column embedding set not null;
+            end if;
         elsif place.kind = 'real[]' and vectors then
             execute format('alter table %s alter column embedding type vector(1536) using embedding::vector(1536)', place.name);
             done := done || format('%s: real[] is now vector(1536)', place.name);
