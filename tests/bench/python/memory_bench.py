@@ -210,6 +210,7 @@ def main():
             connection.execute(FILL, (1, options.rows))  # row by row into the index
             vectors = queries(connection)
             rows.append(recall(connection, store, vectors, f"{options.rows // 1000}k"))
+            connection.execute("analyze memory.memories")  # without it psycopg's plain statement reads the table
             searches = Searches(dsn)
             rows += searches.rows(vectors, options.rounds, f"{options.rows // 1000}k")
             rows += insert_rows(dsn, options.rounds)
@@ -220,6 +221,7 @@ def main():
                 store.gathering.index()
                 print(f"the index of {options.large:,} took {time.perf_counter() - begun:.0f} s", file=sys.stderr)
                 rows.append(recall(connection, store, vectors, f"{options.large // 1000}k"))
+                connection.execute("analyze memory.memories")
                 rows += searches.rows(vectors, options.rounds, f"{options.large // 1000}k")
             searches.close()
         connection.close()
