@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from . import exceptions
+from .actions import Run
 from .admin import AdminAccessor, AsyncAdminAccessor
 from .aio import AsyncDatabase
 from .backup import AsyncBackupAccessor, BackupAccessor
 from .config import Config
 from .connection import AsyncConnection, Connection
 from .database import Database
+from .embeddings import EmbeddingService
 from .exceptions import (
     ConfigurationError,
     ConnectionError,
@@ -31,11 +33,13 @@ from .exceptions import (
     TimescaleError,
 )
 from .maint import AsyncMaintAccessor, MaintAccessor
+from .memory import search_similar_memories, store_memory
 from .migrator import Migration, Migrator
 from .names import validate_identifier, validate_identifiers, validate_index_method, validate_interval
 from .placeholders import Params
 from .pool import AsyncPooledDatabase, PooledDatabase
 from .schema import AsyncSchemaAccessor, SchemaAccessor, TableDescription
+from .service import AsyncDatabaseService, DatabasePool, get_async_db
 from .session import IsolationLevel
 from .tables import Page
 
@@ -45,6 +49,7 @@ __all__ = [
     "AsyncBackupAccessor",
     "AsyncConnection",
     "AsyncDatabase",
+    "AsyncDatabaseService",
     "AsyncMaintAccessor",
     "AsyncPooledDatabase",
     "AsyncSchemaAccessor",
@@ -55,9 +60,11 @@ __all__ = [
     "ConnectionError",
     "Database",
     "DatabaseExistsError",
+    "DatabasePool",
     "ETLError",
     "ETLTargetNotFoundError",
     "ETLTransformError",
+    "EmbeddingService",
     "ExtensionNotAvailableError",
     "InvalidIdentifierError",
     "IsolationLevel",
@@ -69,10 +76,14 @@ __all__ = [
     "Params",
     "PooledDatabase",
     "PycopgError",
+    "Run",
     "SchemaAccessor",
     "TableDescription",
     "TableNotFoundError",
     "TimescaleError",
+    "get_async_db",
+    "search_similar_memories",
+    "store_memory",
     "validate_identifier",
     "validate_identifiers",
     "validate_index_method",

@@ -12,6 +12,7 @@ from .. import errors
 from .. import lease as leases
 from ..sql import has_cursor
 from . import dataframes
+from .actions import AsyncActions
 from .admin import AsyncAdminAccessor
 from .backup import AsyncBackupAccessor
 from .base import CONNECTIONS, DatabaseBase
@@ -35,7 +36,7 @@ from .written_once import Step, arun, awaiting
     schema=AsyncSchemaAccessor, maint=AsyncMaintAccessor, admin=AsyncAdminAccessor, backup=AsyncBackupAccessor
 )
 @awaiting
-class AsyncDatabase(DatabaseBase):
+class AsyncDatabase(AsyncActions, DatabaseBase):
     """A database for asyncio, any number of whose tasks may share it.
 
     A statement without a transaction is one round trip; tasks that ask together are sent together. At most

@@ -12,6 +12,7 @@ from .. import errors
 from .. import lease as leases
 from ..sql import has_cursor
 from . import dataframes
+from .actions import Actions
 from .admin import AdminAccessor
 from .backup import BackupAccessor
 from .base import CONNECTIONS, DatabaseBase
@@ -31,7 +32,7 @@ from .written_once import Step, blocking, run
 
 @with_flat_names(schema=SchemaAccessor, maint=MaintAccessor, admin=AdminAccessor, backup=BackupAccessor)
 @blocking
-class Database(dataframes.DataFrames, DatabaseBase):
+class Database(Actions, dataframes.DataFrames, DatabaseBase):
     """A database for threads, any number of which may share it.
 
     A statement without a transaction is one round trip. At most `connections` can be out at a time; they are opened on

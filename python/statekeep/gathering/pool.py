@@ -51,6 +51,10 @@ class _Sized:
         return self
 
     @property
+    def closed(self) -> bool:
+        return self._engine._closed  # type: ignore[no-any-return]
+
+    @property
     def stats(self) -> dict[str, int]:
         """pool_min, pool_max, pool_size (open now), pool_available, requests_waiting, requests_num."""
         gate = self._engine.gate
