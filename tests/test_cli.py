@@ -201,7 +201,12 @@ def test_call_without_an_operation_lists_them(statekeep):
 def test_stats(ready, statekeep):
     statekeep("call", "state.save", '["a", "s", {}]', dsn=ready)
     stats = json.loads(statekeep("stats", dsn=ready).stdout)
-    assert stats["state.count"] == 1 and stats["engine"]["calls"]["OK"] == 1
+    assert stats["state.count"] == 1 and stats["engine"]["calls"]["OK"] >= 1
+
+
+def test_stats_without_tables(server, database, statekeep):
+    stats = json.loads(statekeep("stats", dsn=server.dsn(database)).stdout)
+    assert "state.count" not in stats and stats["engine"]["connections"]["opened"] >= 1
 
 
 BENCH = ["bench", "--rounds", "1", "--ms", "20"]

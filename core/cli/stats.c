@@ -3,19 +3,37 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char help[] = "usage: statekeep stats [--dsn DSN] [--table NAME=TABLE]…\n\n"
                            "Counts what the stores hold and prints it as JSON with the engine's "
-                           "counters for doing so. The\n"
-                           "counters of a running program are its own: call admin.stats there.\n\n"
+                           "counters for doing so. A\n"
+                           "store whose table is not there is left out. The counters of a running "
+                           "program are its own: call\nadmin.stats there.\n\n"
                            "  --dsn DSN           the database; else $STATEKEEP_DSN, else "
                            "$DATABASE_URL, else \"embedded:\"\n"
                            "  --table NAME=TABLE  another name for a table; repeatable\n\n"
                            "Exit code: 0, or the number of the status of the call that failed.\n";
 
+/* A store whose table is not there, as most of a database's are not, is left out. */
+static bool no_table(keep_store *store, keep_op op)
+{
+    cJSON *error = keep_wait(store, op, -1) == KEEP_UNAVAILABLE
+                       ? cJSON_Parse(keep_op_result(store, op).data)
+                       : NULL;
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "sqlstate"));
+    bool missing = state && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0);
+    cJSON_Delete(error);
+    return missing;
+}
+
 static keep_status add_result(cJSON *object, const char *name, keep_store *store, keep_op op)
 {
     char *result = NULL;
+    if (no_table(store, op)) {
+        keep_release(store, op);
+        return KEEP_OK;
+    }
     keep_status status = session_finish(store, op, &result);
     if (status == KEEP_OK && !cJSON_AddItemToObject(object, name, cJSON_Parse(result)))
         status = KEEP_NO_MEMORY;
