@@ -2,11 +2,12 @@
 
 # Compares the drop-in for SimpleAcp::Storage::PostgreSQL with Sequel doing the peer's statements, in one run on one server.
 #
-#   bench.rb URL [--rounds 5] [--seconds 1] [--callers 1,16,64] [--connections 10] [--only get_run,…] [--fibers] [--plain]
+#   bench.rb URL [--rounds 5] [--seconds 1] [--callers 1,16,64] [--connections 4] [--only get_run,…] [--fibers] [--plain]
 #
 # Both sides use the same models, each its own schema with the same tables and rows; a round runs both in turn, who goes
 # first alternates, and the ratio of a round is one figure. With --fibers callers are fibers under Async instead of
-# threads, and Sequel gets its extension for them, without which it fails. --connections is Sequel's; ours has its default.
+# threads, and Sequel gets its extension for them, without which it fails. --connections is for both; 4 is what either has
+# when nobody says otherwise.
 # Sequel reads rows with its C accelerator sequel_pg where that is installed, or with --plain without.
 # Prints JSON in the form of the other benches. A missed floor is reported, not an error.
 require "json"
@@ -131,7 +132,7 @@ def compare(sides, admin, workload, callers, options)
   row
 end
 
-options = { rounds: 5, seconds: 1.0, callers: [1, 16, 64], connections: 10, fibers: false, only: WORKLOADS.keys }
+options = { rounds: 5, seconds: 1.0, callers: [1, 16, 64], connections: 4, fibers: false, only: WORKLOADS.keys }
 OptionParser.new do |parser|
   parser.on("--rounds N", Integer)
   parser.on("--seconds N", Float)
@@ -150,7 +151,9 @@ end
 $LOADED_FEATURES << "sequel_pg.rb" if options[:plain] # what is loaded already is not looked for
 
 url = ARGV.first
-schema_url = ->(name) { "#{url}#{url.include?("?") ? "&" : "?"}search_path=bench_#{name}" }
+schema_url = lambda do |name|
+  "#{url}#{url.include?("?") ? "&" : "?"}search_path=bench_#{name}&max_connections=#{options[:connections]}"
+end
 admin = Sequel.connect(url)
 %w[statekeep sequel].each { |name| admin.run("create schema bench_#{name}") }
 begin
@@ -163,6 +166,7 @@ begin
   machine = { ruby: RUBY_VERSION, sequel: Sequel.version, sequel_pg: Sequel::Postgres.respond_to?(:supports_streaming?),
               pg: PG::VERSION, server: admin.get(Sequel.lit("current_setting('server_version')")),
               fsync: admin.get(Sequel.lit("current_setting('fsync')")), fibers: options[:fibers],
+              connections: options[:connections],
               rounds: options[:rounds], seconds: options[:seconds] }
   puts JSON.pretty_generate(machine: machine, rows: rows)
 ensure
