@@ -1,6 +1,7 @@
 //! The C store behind safe functions: any thread may call any of them at any time.
 
-use crate::{ffi, Error, Status};
+use crate::request::Request;
+use crate::{ffi, Arg, Error, Param, Status};
 use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -16,8 +17,8 @@ impl Ticket {
     }
 }
 
-/// A finished call: its result as JSON, or the engine's error.
-pub(crate) type Outcome = Result<String, Failure>;
+/// A finished call: its result, which is JSON but for the bytes of a copy, or the engine's error.
+pub(crate) type Outcome = Result<Vec<u8>, Failure>;
 
 /// A JSON error, read by its caller, who knows the operation, and by nobody where there is none any more.
 #[derive(Debug)]
@@ -53,9 +54,9 @@ impl Engine {
         };
         let engine = Engine { store };
         // SAFETY: the store lives; what is borrowed from it is copied before it can go.
-        let fault = unsafe { text(ffi::keep_error(engine.raw())) };
+        let fault = unsafe { bytes(ffi::keep_error(engine.raw())) };
         match fault {
-            Some(fault) => Err(Error::from_json("", "INVALID", &fault)),
+            Some(fault) => Err(Error::from_json("", "INVALID", &into_text(fault))),
             None => Ok(engine),
         }
     }
@@ -64,13 +65,58 @@ impl Engine {
         self.store.as_ptr()
     }
 
-    /// Submits a call; finished at once, it comes with its status (`ffi::PENDING` otherwise).
-    pub(crate) fn submit(&self, name: &CStr, args: &[ffi::Text], deadline_ms: i32) -> (Ticket, ffi::Status) {
-        let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
-        // SAFETY: the name ends in NUL; the arguments are `count` texts that live through the call and are copied.
-        let op = unsafe { ffi::keep_submit(self.raw(), name.as_ptr(), args.as_ptr(), count, deadline_ms) };
+    /// Submits a request; finished at once, it comes with its status (`ffi::PENDING` otherwise).
+    pub(crate) fn submit(&self, request: &Request<'_>, deadline_ms: i32) -> (Ticket, ffi::Status) {
+        // SAFETY: what texts point to lives as long as the request, and is copied by each of these functions.
+        let op = unsafe {
+            match *request {
+                Request::Call { name, args } => self.submit_call(name, args, deadline_ms),
+                Request::Take => ffi::keep_lease_take(self.raw(), deadline_ms),
+                Request::Query { lease, sql, params } => self.submit_query(lease, sql, params, deadline_ms),
+                Request::CopyIn { lease, piece } => {
+                    ffi::keep_copy_in(self.raw(), lease, borrowed(piece), std::ptr::null(), deadline_ms)
+                }
+                Request::CopyFail { lease, reason } => {
+                    ffi::keep_copy_in(self.raw(), lease, borrowed(None), reason.as_ptr(), deadline_ms)
+                }
+                Request::CopyOut { lease } => ffi::keep_copy_out(self.raw(), lease, deadline_ms),
+                Request::Notification { lease } => ffi::keep_notification(self.raw(), lease, deadline_ms),
+            }
+        };
         // SAFETY: any ticket may be asked for.
         (Ticket(op), unsafe { ffi::keep_op_status(self.raw(), op) })
+    }
+
+    unsafe fn submit_call(&self, name: &CStr, args: &[Arg<'_>], deadline_ms: i32) -> ffi::Op {
+        let mut texts = [borrowed(None); ARGUMENTS_MOST];
+        for (text, arg) in texts.iter_mut().zip(args) {
+            *text = borrowed(arg.bytes());
+        }
+        // What is too many for the array is too many for any operation, and the engine says so.
+        let count = args.len().min(ARGUMENTS_MOST) as i32;
+        // SAFETY: the name ends in NUL; the arguments are `count` texts that live through the call and are copied.
+        unsafe { ffi::keep_submit(self.raw(), name.as_ptr(), texts.as_ptr(), count, deadline_ms) }
+    }
+
+    unsafe fn submit_query(&self, lease: ffi::Lease, sql: &str, params: &[Param<'_>], deadline_ms: i32) -> ffi::Op {
+        let params: Vec<ffi::Param> = params
+            .iter()
+            .map(|param| ffi::Param {
+                value: borrowed(param.bytes()),
+                oid: param.oid(),
+                binary: param.is_binary().into(),
+            })
+            .collect();
+        let count = i32::try_from(params.len()).unwrap_or(i32::MAX);
+        let sql = borrowed(Some(sql.as_bytes()));
+        // SAFETY: the parameters are `count`, live through the call and are copied.
+        unsafe { ffi::keep_query(self.raw(), lease, sql, params.as_ptr(), count, deadline_ms) }
+    }
+
+    /// Gives a lease back, also one that is back already.
+    pub(crate) fn give_back(&self, lease: ffi::Lease) {
+        // SAFETY: any number may be given back.
+        unsafe { ffi::keep_lease_return(self.raw(), lease) }
     }
 
     pub(crate) fn cancel(&self, ticket: Ticket) {
@@ -97,12 +143,13 @@ impl Engine {
         // SAFETY: the result is borrowed until the release, and the releaser is the caller.
         let (status, result) = unsafe {
             let status = ffi::keep_op_status(self.raw(), ticket.0);
-            (status, text(ffi::keep_op_result(self.raw(), ticket.0)))
+            (status, bytes(ffi::keep_op_result(self.raw(), ticket.0)))
         };
-        let text = result.unwrap_or_else(|| "{}".to_owned());
+        let result = result.unwrap_or_else(|| b"{}".to_vec());
         if status == ffi::OK {
-            Ok(text)
+            Ok(result)
         } else {
+            let text = into_text(result);
             // SAFETY: static text that ends in NUL, for every number.
             let name = unsafe { CStr::from_ptr(ffi::keep_status_name(status)) };
             Err(Failure { status: name.to_str().unwrap_or("INTERNAL"), text })
@@ -140,17 +187,32 @@ impl Drop for Engine {
     }
 }
 
-/// A copy of a text of the engine's, which is UTF-8 because the connections' encoding is; `None` for a null one.
+/// The most arguments of any operation.
+const ARGUMENTS_MOST: usize = 32;
+
+/// Bytes as the engine takes them, good as long as they are.
+fn borrowed(bytes: Option<&[u8]>) -> ffi::Text {
+    match bytes {
+        Some(bytes) => ffi::Text { data: bytes.as_ptr().cast(), size: bytes.len() },
+        None => ffi::Text { data: std::ptr::null(), size: 0 },
+    }
+}
+
+/// A copy of bytes of the engine's; `None` for null ones.
 ///
 /// # Safety
 /// `size` bytes at `data` must be readable, or `data` null.
-unsafe fn text(text: ffi::Text) -> Option<String> {
+unsafe fn bytes(text: ffi::Text) -> Option<Vec<u8>> {
     if text.data.is_null() {
         return None;
     }
     // SAFETY: the caller's promise.
-    let bytes = unsafe { std::slice::from_raw_parts(text.data.cast::<u8>(), text.size) };
-    Some(String::from_utf8_lossy(bytes).into_owned())
+    Some(unsafe { std::slice::from_raw_parts(text.data.cast::<u8>(), text.size) }.to_vec())
+}
+
+/// Text of the engine's, which is UTF-8 because the connections' encoding is.
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
 }
 
 /// All operations as the engine's JSON array: `[{"op":"state.save","args":[{"name":"agent_id",…},…],"gives":"none",…},…]`.

@@ -77,6 +77,18 @@ struct Fields {
     #[serde(default)]
     detail: Option<String>,
     #[serde(default)]
+    hint: Option<String>,
+    #[serde(default)]
+    position: Option<u32>,
+    #[serde(default)]
+    schema: Option<String>,
+    #[serde(default)]
+    table: Option<String>,
+    #[serde(default)]
+    column: Option<String>,
+    #[serde(default)]
+    constraint: Option<String>,
+    #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
     retry: bool,
@@ -90,6 +102,12 @@ impl Error {
             message: message.into(),
             sqlstate: None,
             detail: None,
+            hint: None,
+            position: None,
+            schema: None,
+            table: None,
+            column: None,
+            constraint: None,
             reason: None,
             retry: status == Status::Deadline,
         }))
@@ -134,6 +152,36 @@ impl Error {
     /// The server's detail line, when it gave one.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    /// The server's hint, when it gave one.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Where in the SQL the error is, in characters from 1 on, when the server told.
+    pub fn position(&self) -> Option<u32> {
+        self.0.position
+    }
+
+    /// The schema of the table that the error is about, when the server told; likewise the three below.
+    pub fn schema(&self) -> Option<&str> {
+        self.0.schema.as_deref()
+    }
+
+    /// The table.
+    pub fn table(&self) -> Option<&str> {
+        self.0.table.as_deref()
+    }
+
+    /// The column.
+    pub fn column(&self) -> Option<&str> {
+        self.0.column.as_deref()
+    }
+
+    /// The constraint that was violated.
+    pub fn constraint(&self) -> Option<&str> {
+        self.0.constraint.as_deref()
     }
 
     /// With [`Status::Unknown`]: `"link"`, `"deadline"` or `"memory"`.

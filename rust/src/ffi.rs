@@ -18,7 +18,17 @@ pub struct Text {
     pub size: usize,
 }
 
+/// `keep_param`: a parameter of the caller's own SQL.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Param {
+    pub value: Text,
+    pub oid: u32,
+    pub binary: c_int,
+}
+
 pub type Op = u64;
+pub type Lease = u64;
 /// `keep_status`; the names belong to the numbers by `keep_status_name()`.
 pub type Status = c_int;
 
@@ -45,6 +55,19 @@ extern "C" {
     pub fn keep_op_status(store: *const Store, op: Op) -> Status;
     pub fn keep_op_result(store: *const Store, op: Op) -> Text;
     pub fn keep_release(store: *mut Store, op: Op);
+    pub fn keep_lease_take(store: *mut Store, deadline_ms: c_int) -> Op;
+    pub fn keep_lease_return(store: *mut Store, lease: Lease);
+    pub fn keep_query(
+        store: *mut Store,
+        lease: Lease,
+        sql: Text,
+        params: *const Param,
+        count: c_int,
+        deadline_ms: c_int,
+    ) -> Op;
+    pub fn keep_copy_in(store: *mut Store, lease: Lease, data: Text, failure: *const c_char, deadline_ms: c_int) -> Op;
+    pub fn keep_copy_out(store: *mut Store, lease: Lease, deadline_ms: c_int) -> Op;
+    pub fn keep_notification(store: *mut Store, lease: Lease, deadline_ms: c_int) -> Op;
     pub fn keep_status_name(status: Status) -> *const c_char;
     pub fn keep_catalog() -> *const c_char;
     pub fn keep_version() -> *const c_char;

@@ -17,16 +17,25 @@
 //! `PostgresCheckpointer` for rust-deep-agents.
 
 mod arg;
+mod cell;
 mod checkpoint;
+mod copy;
 mod drive;
 mod engine;
 mod error;
 mod ffi;
 mod json;
+mod lease;
 mod options;
+mod param;
+mod request;
+mod row_cells;
+mod rows;
+mod server_text;
 mod shared;
 mod state;
 mod store;
+mod transaction;
 
 /// The examples of the README, compiled as tests.
 #[cfg(doctest)]
@@ -42,8 +51,13 @@ pub use arg::Arg;
 pub use checkpoint::{Checkpoint, Versioned};
 #[cfg(feature = "agents")]
 pub use checkpointer::{PostgresCheckpointer, PostgresCheckpointerBuilder};
+pub use copy::{CopyIn, CopyOut, Notification};
 pub use engine::{catalog, version};
 pub use error::{Error, Status};
+pub use lease::{Lease, Listener};
 pub use options::Options;
+pub use param::Param;
+pub use rows::{Column, Row, Rows};
 pub use state::{Match, Page, State};
 pub use store::Store;
+pub use transaction::{RowStream, Transaction};

@@ -99,6 +99,11 @@ impl Options {
         self.with("argument_bytes", json!(bytes))
     }
 
+    /// How long a [`Lease`](crate::Lease) may lie unused before the engine takes it back; zero: for ever. Default 10 min.
+    pub fn lease_idle(self, time: Duration) -> Self {
+        self.with("lease_idle_ms", json!(milliseconds(time)))
+    }
+
     pub(crate) fn queue_count(&self) -> usize {
         self.queue
     }

@@ -5,8 +5,8 @@
 //! waiting has a driver, because a call looks for one each time it is polled.
 
 use crate::engine::{Engine, Outcome, Ticket};
+use crate::request::Request;
 use crate::{ffi, Error, Options, Status};
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime;
@@ -18,8 +18,8 @@ const DELIVERED_MOST: usize = 256;
 pub(crate) struct Shared {
     engine: Engine,
     queue: usize,
-    calls: Mutex<Vec<Option<oneshot::Sender<Outcome>>>>, // by slot
-    pending: AtomicUsize,                                // calls submitted and not delivered
+    calls: Mutex<Vec<Option<Caller>>>, // by slot
+    pending: AtomicUsize,              // calls submitted and not delivered
     drivers: Mutex<Vec<Driver>>,
     closed: AtomicBool, // no new calls
     ended: AtomicBool,  // no calls at all
@@ -28,6 +28,13 @@ pub(crate) struct Shared {
     turn: tokio::sync::Mutex<()>, // the head of those who wait for room in the queue has it; they are served in order
     in_line: AtomicUsize,
     freed: Notify, // there may be room
+}
+
+/// Who waits for a call.
+struct Caller {
+    sender: oneshot::Sender<Outcome>,
+    takes: bool,  // a lease, which must go back when nobody is there any more
+    counts: bool, // among those that closing waits for
 }
 
 struct Driver {
@@ -75,6 +82,15 @@ pub(crate) fn closed_error(op: &str) -> Error {
     Error::new(Status::Closed, op, "the store is closed")
 }
 
+/// The lease in the result of a `Request::Take`.
+pub(crate) fn granted_lease(result: &[u8]) -> serde_json::Result<ffi::Lease> {
+    #[derive(serde::Deserialize)]
+    struct Granted {
+        lease: ffi::Lease,
+    }
+    serde_json::from_slice::<Granted>(result).map(|granted| granted.lease)
+}
+
 impl Shared {
     pub(crate) fn open(dsn: &str, options: &Options) -> Result<Shared, Error> {
         Ok(Shared {
@@ -105,10 +121,10 @@ impl Shared {
     }
 
     /// Submits a call once. Alone it is sent at once; among others it leaves with them at the end of the runtime's turn.
-    pub(crate) fn submit(&self, name: &CStr, args: &[ffi::Text], deadline_ms: i32) -> Submitted {
+    pub(crate) fn submit(&self, request: &Request<'_>, deadline_ms: i32) -> Submitted {
         let (sender, receiver) = oneshot::channel();
         let mut calls = lock(&self.calls);
-        let (ticket, status) = self.engine.submit(name, args, deadline_ms);
+        let (ticket, status) = self.engine.submit(request, deadline_ms);
         if ticket.slot() >= self.queue {
             drop(calls); // a shared ticket: it is finished, and nobody delivers it
             return if status == ffi::FULL { Submitted::Full } else { Submitted::Refused(self.engine.outcome(ticket)) };
@@ -116,13 +132,16 @@ impl Shared {
         if ticket.slot() >= calls.len() {
             calls.resize_with(ticket.slot() + 1, || None);
         }
-        calls[ticket.slot()] = Some(sender);
+        let (takes, counts) = (matches!(request, Request::Take), !matches!(request, Request::Notification { .. }));
+        calls[ticket.slot()] = Some(Caller { sender, takes, counts });
+        // Before anybody can deliver it.
+        let alone = self.pending.fetch_add(counts.into(), Ordering::AcqRel) == 0;
         drop(calls);
-        let alone = self.pending.fetch_add(1, Ordering::AcqRel) == 0;
         if status != ffi::PENDING {
             self.deliver(); // finished while it was submitted: nothing will wake a driver for it
         } else if alone {
             self.engine.poll();
+            self.deliver(); // some are finished by being sent
         } else {
             self.ring_here();
         }
@@ -149,19 +168,29 @@ impl Shared {
                 return;
             }
             let mut calls = lock(&self.calls);
-            let senders: Vec<_> = finished.iter().map(|(ticket, _)| calls[ticket.slot()].take()).collect();
+            let callers: Vec<_> = finished.iter().map(|(ticket, _)| calls[ticket.slot()].take()).collect();
             drop(calls);
             // Before the callers are woken, so that they find room for their next calls.
             finished.iter().for_each(|(ticket, _)| self.engine.release(*ticket));
-            let count = finished.len();
-            for ((_, outcome), sender) in finished.into_iter().zip(senders) {
-                if let Some(sender) = sender {
-                    let _ = sender.send(outcome); // fails when the caller let go
+            let mut count = 0;
+            for ((_, outcome), caller) in finished.into_iter().zip(callers) {
+                let Some(Caller { sender, takes, counts }) = caller else { continue };
+                count += usize::from(counts);
+                let unheard = sender.send(outcome).err(); // the caller let go
+                if let (Some(Ok(granted)), true) = (unheard, takes) {
+                    self.give_back_unheard(&granted);
                 }
             }
             if self.pending.fetch_sub(count, Ordering::AcqRel) == count {
                 self.idle.notify_waiters();
             }
+        }
+    }
+
+    /// Gives back a lease that was granted to somebody who is gone.
+    pub(crate) fn give_back_unheard(&self, granted: &[u8]) {
+        if let Ok(lease) = granted_lease(granted) {
+            self.engine.give_back(lease);
         }
     }
 

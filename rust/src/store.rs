@@ -1,17 +1,13 @@
 //! The store and its calls.
 
 use crate::drive;
-use crate::engine::{Outcome, Ticket};
-use crate::options::milliseconds;
-use crate::shared::{closed_error, Shared, Submitted};
-use crate::{ffi, Arg, Checkpoint, Error, Options, State, Status};
+use crate::engine::into_text;
+use crate::request::Request;
+use crate::shared::Shared;
+use crate::{Arg, Checkpoint, Error, Options, State, Status};
 use std::ffi::{CStr, CString};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use std::time::Duration;
 
 /// How long [`Store::close`] waits for calls that are under way.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -84,49 +80,16 @@ impl Store {
     }
 
     pub(crate) async fn run(&self, name: &CStr, args: &[Arg<'_>]) -> Result<String, Error> {
-        let op = name.to_str().map_err(|_| Error::new(Status::Invalid, "", "the operation's name is not UTF-8"))?;
-        let shared = &self.inner.0;
-        drive::ensure(shared, op)?;
-        let submitted = match self.attempt(name, args, self.deadline) {
-            Submitted::Full => self.submit_in_line(name, args).await,
-            other => other,
-        };
-        let outcome = match submitted {
-            Submitted::Waiting(ticket, receiver) => Waiting { shared, op, ticket, receiver, finished: false }.await?,
-            Submitted::Refused(outcome) => outcome,
-            Submitted::Full if shared.is_closed() => return Err(closed_error(op)),
-            Submitted::Full => return Err(Error::new(Status::Deadline, op, "the queue was full until the deadline")),
-        };
-        outcome.map_err(|failure| failure.error(op))
+        let result = self.perform(Request::Call { name, args }, self.deadline).await?;
+        Ok(into_text(result))
     }
 
-    /// Submits once; whoever comes while others wait for room goes behind them.
-    fn attempt(&self, name: &CStr, args: &[Arg<'_>], deadline: Option<Duration>) -> Submitted {
-        let shared = &self.inner.0;
-        if shared.is_closed() || shared.has_line() {
-            return Submitted::Full;
-        }
-        submit(shared, name, args, deadline)
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.0
     }
 
-    async fn submit_in_line(&self, name: &CStr, args: &[Arg<'_>]) -> Submitted {
-        let shared = &self.inner.0;
-        let begun = Instant::now();
-        let left = || self.deadline.map(|time| time.saturating_sub(begun.elapsed()));
-        let room =
-            shared.wait_for_room(
-                || {
-                    if shared.is_closed() {
-                        Submitted::Full
-                    } else {
-                        submit(shared, name, args, left())
-                    }
-                },
-            );
-        match self.deadline {
-            Some(time) => tokio::time::timeout(time, room).await.unwrap_or(Submitted::Full),
-            None => room.await,
-        }
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.deadline
     }
 
     /// Asks the server for an answer.
@@ -171,54 +134,5 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("closed", &self.inner.0.is_closed()).finish_non_exhaustive()
-    }
-}
-
-/// The most arguments of any operation.
-const ARGUMENTS_MOST: usize = 32;
-
-fn submit(shared: &Shared, name: &CStr, args: &[Arg<'_>], deadline: Option<Duration>) -> Submitted {
-    let mut texts = [ffi::Text { data: std::ptr::null(), size: 0 }; ARGUMENTS_MOST];
-    for (text, bytes) in texts.iter_mut().zip(args.iter().map(Arg::bytes)) {
-        if let Some(bytes) = bytes {
-            *text = ffi::Text { data: bytes.as_ptr().cast(), size: bytes.len() };
-        }
-    }
-    let deadline_ms = deadline.map_or(-1, |time| i32::try_from(milliseconds(time).max(1)).unwrap_or(i32::MAX));
-    // What is too many for the array is too many for any operation, and the engine says so.
-    shared.submit(name, &texts[..args.len().min(ARGUMENTS_MOST)], deadline_ms)
-}
-
-/// A call that the engine has; dropped, the call is let go of.
-struct Waiting<'a> {
-    shared: &'a Arc<Shared>,
-    op: &'a str,
-    ticket: Ticket,
-    receiver: oneshot::Receiver<Outcome>,
-    finished: bool,
-}
-
-impl Future for Waiting<'_> {
-    type Output = Result<Outcome, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = Pin::new(&mut self.receiver).poll(context);
-        if answer.is_pending() {
-            return match drive::ensure(self.shared, self.op) {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error)),
-            };
-        }
-        self.finished = true;
-        let lost = |_| Error::new(Status::Internal, self.op, "the call was lost");
-        answer.map(|answer| answer.map_err(lost))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.shared.engine().cancel(self.ticket);
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! The adapter of the Rust crate: a task for each call in flight on one thread, let go by aborting it.
 
 mod request;
+mod sql;
 
 use request::{arguments, convert, Answer, Request};
-use statekeep::{Error, Store};
+use statekeep::{Error, Lease, Store};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
@@ -12,11 +13,13 @@ use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
 use tokio::task::{AbortHandle, LocalSet};
 
-const HELLO: &str = r#"{"binding":"rust","ordered":true,"cancels":true,"waits_when_full":true,"forks":false}"#;
+const HELLO: &str =
+    r#"{"binding":"rust","ordered":true,"cancels":true,"waits_when_full":true,"forks":false,"sql":true}"#;
 
 #[derive(Default)]
 struct Adapter {
     stores: RefCell<HashMap<String, Store>>,
+    leases: RefCell<HashMap<String, Lease>>,
     running: RefCell<HashMap<i64, (AbortHandle, String)>>,
 }
 
@@ -35,7 +38,11 @@ async fn read_requests() {
         match request.what.as_str() {
             "hello" => answer(&request, Ok(HELLO.to_owned())),
             "open" => adapter.open(&request),
-            "call" => adapter.start(request),
+            "call" | "lease" | "query" | "copy_in" | "copy_out" | "notification" => adapter.start(request),
+            "return" => {
+                adapter.leases.borrow_mut().remove(&request.lease);
+                answer(&request, Ok("null".to_owned()));
+            }
             "cancel" => adapter.cancel(request.id),
             "close" => adapter.close(request),
             other => panic!("no request {other:?}"),
@@ -61,12 +68,24 @@ impl Adapter {
     fn start(self: &Rc<Self>, request: Request) {
         let (id, op) = (request.id, request.op.clone());
         let (adapter, store) = (self.clone(), self.store(&request));
+        // Taken at once, so that a lease that is given back meanwhile goes back when this is done.
+        let lease = self.leases.borrow().get(&request.lease).cloned();
+        if let (None, false, false) = (&lease, request.lease.is_empty(), request.what == "lease") {
+            // The compiler refuses the use of what was dropped.
+            return write(&Answer::failed(id, "INVALID", &op, "the lease was dropped".to_owned()));
+        }
         let task = tokio::task::spawn_local(async move {
-            let store = match request.deadline_ms {
-                Some(time) => store.with_deadline(Duration::from_millis(time)),
-                None => store,
+            let limit = request.deadline_ms.map(Duration::from_millis);
+            let store = limit.map_or(store.clone(), |time| store.with_deadline(time));
+            let lease = lease.map(|lease| limit.map_or(lease.clone(), |time| lease.with_deadline(time)));
+            let result = match request.what.as_str() {
+                "call" => store.call(&request.op, &arguments(&request)).await,
+                "lease" => store.lease().await.map(|lease| {
+                    adapter.leases.borrow_mut().insert(request.lease.clone(), lease);
+                    "null".to_owned()
+                }),
+                _ => sql::serve(&request, &store, lease.as_ref()).await,
             };
-            let result = store.call(&request.op, &arguments(&request)).await;
             adapter.running.borrow_mut().remove(&request.id);
             answer(&request, result);
         });

@@ -4,7 +4,7 @@ use base64::prelude::{Engine, BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use statekeep::{Arg, Error, Options};
+use statekeep::{Arg, Error, Options, Param};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -26,6 +26,19 @@ pub struct Request {
     #[serde(default)]
     args: HashMap<String, Box<RawValue>>,
     pub deadline_ms: Option<u64>,
+    #[serde(default)]
+    pub lease: String,
+    #[serde(default)]
+    pub sql: String,
+    #[serde(default)]
+    params: Vec<Box<RawValue>>,
+    #[serde(default)]
+    pub data: Vec<String>,
+    pub repeat: Option<usize>,
+    pub failure: Option<String>,
+    #[serde(default)]
+    pub sizes: bool,
+    pub stop: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -65,11 +78,19 @@ fn fields(error: &Error) -> Map<String, Value> {
         ("message", Some(error.message())),
         ("sqlstate", error.sqlstate()),
         ("detail", error.detail()),
+        ("hint", error.hint()),
+        ("schema", error.schema()),
+        ("table", error.table()),
+        ("column", error.column()),
+        ("constraint", error.constraint()),
         ("reason", error.reason()),
     ] {
         if let Some(value) = value {
             fields.insert(name.to_owned(), value.into());
         }
+    }
+    if let Some(position) = error.position() {
+        fields.insert("position".to_owned(), position.into());
     }
     fields.insert("retry".to_owned(), error.retry().into());
     fields
@@ -109,6 +130,28 @@ fn argument(raw: &RawValue) -> Arg<'_> {
     BASE64_STANDARD.decode(text).expect("base64").into()
 }
 
+/// The parameters of a statement.
+pub fn params(request: &Request) -> Vec<Param<'_>> {
+    request.params.iter().map(|raw| param(raw)).collect()
+}
+
+fn param(raw: &RawValue) -> Param<'_> {
+    match serde_json::from_str(raw.get()).expect("the request was JSON") {
+        Value::Null => Param::NULL,
+        Value::String(text) => text.into(),
+        Value::Bool(value) => value.into(),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => i32::try_from(number).map_or(number.into(), Param::from),
+            (_, number) => number.into(),
+        },
+        Value::Object(form) => {
+            let text = form["base64"].as_str().expect("base64 is the only form");
+            BASE64_STANDARD.decode(text).expect("base64").into()
+        }
+        other => panic!("no form for {other}"),
+    }
+}
+
 /// Options by their names in C. The crate has a typed method for each, so what does not fit its method is refused here as
 /// the compiler would refuse it there.
 pub fn convert(given: &Map<String, Value>) -> Result<Options, String> {
@@ -128,6 +171,7 @@ pub fn convert(given: &Map<String, Value>) -> Result<Options, String> {
             "deadline_ms" if number == 0 => options.no_deadline(),
             "deadline_ms" => options.deadline(time),
             "connect_ms" => options.connect_timeout(time),
+            "lease_idle_ms" => options.lease_idle(time),
             "lock_ms" => options.lock_timeout(time),
             "queue" => options.queue(count),
             "queue_bytes" => options.queue_bytes(count),
