@@ -25,9 +25,10 @@ func (s *Store) lead(ctx context.Context, c *call, ticket uint64) bool {
 		s.needLeader()
 		return false
 	}
+	grace := c.grace() // the call may be another one's by then
 	stop, ok := onDone(ctx, func() {
 		if ctx.Err() == context.DeadlineExceeded {
-			time.Sleep(deadlineGrace)
+			time.Sleep(grace)
 		}
 		s.cancel(ticket) // which makes the descriptor readable
 	})

@@ -115,8 +115,8 @@ func TestCancelledStatementStopsAtTheServer(t *testing.T) {
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := lease.Query(ctx, "select pg_sleep(20)"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
+	if _, err := lease.Query(ctx, "select pg_sleep(20)"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
+		t.Errorf("the server said that it stopped: %v", err)
 	}
 	must(t, lease.QueryRow(context.Background(), "select pg_backend_pid()").Scan(&same))
 }
@@ -307,5 +307,31 @@ func TestNotificationsAreHeard(t *testing.T) {
 	must(t, listener.Close())
 	if err := <-waiting; err == nil {
 		t.Error("a closed listener heard something")
+	}
+}
+
+func TestCloseWaitsForNoListener(t *testing.T) {
+	ctx := context.Background()
+	store := openSQL(t, Options{})
+	listener, err := store.Listen(ctx, "silence")
+	must(t, err)
+	tx, err := store.Begin(ctx)
+	must(t, err)
+	waiting := make(chan error)
+	go func() {
+		_, err := listener.Next(ctx)
+		waiting <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	begun := time.Now()
+	must(t, store.Close())
+	if err := <-waiting; !errors.Is(err, ErrClosed) {
+		t.Errorf("the listener: %v", err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+	if err := tx.Commit(ctx); !errors.Is(err, ErrClosed) {
+		t.Errorf("a transaction of a closed store: %v", err)
 	}
 }

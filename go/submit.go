@@ -43,11 +43,22 @@ func (s *Store) outcome(ctx context.Context, c *call) ([]byte, error) {
 // deadline and alone knows whether it was sent.
 const deadlineGrace = 10 * time.Millisecond
 
+// stopGrace is deadlineGrace for SQL of the caller's own: the engine gives the server 250 ms to say that it stopped the
+// statement, so that nothing happened.
+const stopGrace = 300 * time.Millisecond
+
+func (c *call) grace() time.Duration {
+	if c.request == requestNone {
+		return deadlineGrace
+	}
+	return stopGrace
+}
+
 // letGo ends a call whose context is over. The engine still delivers it, to nobody.
 func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, error) {
 	var grace time.Duration
 	if ctx.Err() == context.DeadlineExceeded {
-		grace = deadlineGrace
+		grace = c.grace()
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
