@@ -89,7 +89,11 @@ void copy_call(struct conn *conn, struct op *op)
         return;
     }
     conn_set_state(conn, CONN_BUSY); /* the socket is looked at again */
+    /* Under TLS rows may wait where no socket announces them. */
+    bool stands = conn_consume(conn);
     session_take(conn);
+    if (!stands && conn->state == CONN_BUSY)
+        conn_lost(conn, keep_io.PQerrorMessage(conn->link), true);
 }
 
 /* Whether more has arrived than libpq has read; a row is only given once it has arrived whole. */

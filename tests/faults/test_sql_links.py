@@ -1,5 +1,7 @@
 """Leases and callers' SQL on links that are cut, stall, or lose their server: what was told holds, and the store goes on."""
 
+import contextlib
+import json
 import random
 import threading
 import time
@@ -8,7 +10,7 @@ import pytest
 from suite.adapter import answers
 from suite.database import Database, wait_until
 
-from server import Server
+from server import Server, run
 
 
 @pytest.fixture
@@ -99,6 +101,41 @@ def test_a_server_that_crashes(asking):
         assert store.query("select 1").status == "OK"
         store.close()
         database.close()
+
+
+@pytest.fixture(scope="module")
+def tls_server():
+    """A server that speaks TLS, with a certificate of its own making."""
+    with contextlib.closing(Server(ssl="on")) as server:
+        names = {"ssl_cert_file": server.root / "cert", "ssl_key_file": server.root / "key"}
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-out", names["ssl_cert_file"],
+            "-keyout", names["ssl_key_file"])
+        names["ssl_key_file"].chmod(0o600)
+        server.settings.update(names)
+        yield server.start()
+
+
+def test_copy_and_large_results_under_tls(asking, tls_server):
+    """Records of 16 KB hide rows from the socket: nothing may wait for it then."""
+    store = asking.open(tls_server.dsn(tcp=True, sslmode="require"), connections=2)
+    assert store.rows("select ssl from pg_stat_ssl where pid = pg_backend_pid()") == [[True]]
+    for size in (10, 16000, 16384, 20000, 100000):
+        assert store.rows("select length(repeat('x', $1)), repeat('x', $1)", [size])[0][0] == size
+    store.lease("a")
+    store.told("create temp table bulk (n int, text text)", lease="a")
+    for width in (1, 50, 15000):
+        count = 300000 // width
+        piece = "".join(f"{n}\t{'y' * width}\n" for n in range(count // 10))
+        told = store.ask("copy_in", lease="a", sql="copy bulk from stdin", data=[piece], repeat=10).answer()
+        assert told.status == "OK", told
+        out = store.ask("copy_out", lease="a", sql="copy bulk to stdout", sizes=True).answer()
+        assert json.loads(out.result)["bytes"] == len(piece) * 10
+        store.told("truncate bulk", lease="a")
+    endless = "copy (select repeat('x', 1000), generate_series(1, 10000000)) to stdout"
+    assert store.ask("copy_out", lease="a", sql=endless, stop=3, sizes=True).answer().status == "OK"
+    assert store.rows("select 1", lease="a") == [[1]]
+    store.give_back("a")
+    store.close()
 
 
 def test_a_link_that_falls_silent(asking, db, proxy):
