@@ -45,27 +45,39 @@ class Config:
 
     @classmethod
     def from_url(cls, url: str) -> Config:
-        """Reads ``postgresql://``, ``postgres://``, ``postgresql+<driver>://`` and ``embedded:`` addresses.
+        """Reads ``postgresql://``, ``postgres://``, ``postgresql+<driver>://`` and ``embedded:`` addresses, and libpq's
+        key=value words.
 
         ``?host=/directory`` and an escaped directory in the host's place are unix sockets.
         """
         if url.startswith("embedded:"):
             return cls(embedded=url)
+        if "://" not in url:
+            return cls._from_words({key: _unescaped(value) for key, value in _WORD.findall(url)})
         scheme, _, rest = url.partition("://")
         parts = urlsplit(f"{scheme.partition('+')[0].replace('postgres', 'postgresql', scheme == 'postgres')}://{rest}")
         try:
             port = parts.port
         except ValueError as error:
             raise ConfigurationError(f"the port in the URL is wrong: {error}") from error
-        words = dict(parse_qsl(parts.query))
+        told = {
+            "host": unquote(_host(parts.netloc)),
+            "port": str(port or ""),
+            "dbname": unquote(parts.path.lstrip("/")),
+            "user": unquote(parts.username or ""),
+            "password": unquote(parts.password or ""),
+        }
+        return cls._from_words({key: value for key, value in told.items() if value} | dict(parse_qsl(parts.query)))
+
+    @classmethod
+    def _from_words(cls, words: dict[str, str]) -> Config:
         timeout = words.pop("statement_timeout", None)
-        host = unquote(_host(parts.netloc)) or "localhost"
         return cls(
-            host=words.pop("host", host),
-            port=int(words.pop("port", port or 5432)),
-            database=words.pop("dbname", unquote(parts.path.lstrip("/")) or "postgres"),
-            user=words.pop("user", unquote(parts.username or "postgres")),
-            password=words.pop("password", unquote(parts.password or "")),
+            host=words.pop("host", "localhost"),
+            port=int(words.pop("port", 5432)),
+            database=words.pop("dbname", "postgres"),
+            user=words.pop("user", "postgres"),
+            password=words.pop("password", ""),
             sslmode=words.pop("sslmode", None),
             statement_timeout=int(timeout) if timeout else None,
             options=words,
@@ -152,6 +164,13 @@ def _host(netloc: str) -> str:
     """The host of a URL's authority in its own case, which urllib's does not keep, and a directory needs."""
     host = netloc.rpartition("@")[2]
     return host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]
+
+
+_WORD = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)")
+
+
+def _unescaped(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1] if value.startswith("'") else value)
 
 
 def _word(value: str) -> str:
