@@ -62,6 +62,10 @@ ROWS = {
         select 'room ' || i, 'register', '{}' from generate_series(1, %s) as i""",
     "action_leases": """insert into action_leases (action, holder, token, due, expires_at)
         select 'action ' || i, 'holder', i, now(), now() from generate_series(1, %s) as i""",
+    "room_event_tallies": """insert into room_event_tallies (room_id, through, total, bounds)
+        select 'room ' || i, 1023, 1024, '{0,512}' from generate_series(1, %s) as i on conflict do nothing""",
+    "room_event_corrections": """insert into room_event_corrections (room_id, index, change)
+        select 'room ' || i, 700, -1 from generate_series(1, %s) as i""",
     "room_schema_version": """insert into schema_version (version) select least(i, 2) from generate_series(1, %s) as i""",
 }
 # The tables of schemas, whose names are in the statements.

@@ -623,6 +623,17 @@ static inline keep_op keep_room_count_events(keep_store *store, keep_text room_i
     return keep_submit(store, "room.count_events", args, 2, deadline_ms);
 }
 
+/* room.count_unread: As room.get_unread_count, but as quick in a room of a million events as
+ * in one of a thousand: the cost grows only with the deletions that lie behind the mark.
+ *   room_id     text
+ *   channel_id  text
+ * Result: count. */
+static inline keep_op keep_room_count_unread(keep_store *store, keep_text room_id,
+        keep_text channel_id, int deadline_ms) {
+    const keep_text args[] = {room_id, channel_id};
+    return keep_submit(store, "room.count_unread", args, 2, deadline_ms);
+}
+
 /* room.create: Stores a new room. Its `delivered_index` begins at -1.
  *   room_id  text
  *   room     json
@@ -1249,8 +1260,9 @@ static inline keep_op keep_room_setup(keep_store *store, int deadline_ms) {
 
 /* room.setup_extras: Adds columns for what RoomKit loses (an identity's phone and external
  * ids, a participant's candidates) and indexes that keep routing, pages of rooms and deletions
- * from growing with the tables. Adds only what is missing, and locks the tables' writers out
- * while it does: on large tables choose the hour.
+ * from growing with the tables, and keeps tallies for room.count_unread, by triggers. Adds
+ * only what is missing, and locks the tables' writers out while it does: on large tables
+ * choose the hour.
  * Result: null. */
 static inline keep_op keep_room_setup_extras(keep_store *store, int deadline_ms) {
     return keep_submit(store, "room.setup_extras", NULL, 0, deadline_ms);

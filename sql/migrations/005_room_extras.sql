@@ -1,13 +1,18 @@
--- What the rooms get beyond RoomKit's own tables: columns for the fields that RoomKit does not store, and indexes that keep
--- routing, pages and deletions from growing with the tables. RoomKit works on with them there.
+-- What the rooms get beyond RoomKit's own tables: columns for the fields that RoomKit does not store, indexes that keep
+-- routing, pages and deletions from growing with the tables, and tallies of events. RoomKit works on with them there.
+--
+-- A tally says of a room how many events it had up to the index `through`, and where every 512th of them lies (`bounds`), so
+-- that counting from any mark on needs one of those stretches. It is made when an event gets an index that ends 512 of
+-- them, by whoever stores it, who holds the row of the room's index sequence. What is deleted, or stored at a lower index,
+-- is a row of corrections, which waits for nobody; making a tally takes those above the last one in, of the same snapshot.
 
 -- op: room.setup_extras
 -- args:
 -- gives: none
 -- batch: no    resend: yes    writes: yes
 -- Adds columns for what RoomKit loses (an identity's phone and external ids, a participant's candidates) and indexes that
--- keep routing, pages of rooms and deletions from growing with the tables. Adds only what is missing, and locks the
--- tables' writers out while it does: on large tables choose the hour.
+-- keep routing, pages of rooms and deletions from growing with the tables, and keeps tallies for room.count_unread, by
+-- triggers. Adds only what is missing, and locks the tables' writers out while it does: on large tables choose the hour.
 do $statekeep$
 declare
     path constant text := current_setting('search_path');
@@ -47,6 +52,119 @@ begin
     loop
         execute format('create index %I on %s %s', step.wanted, step.name, step.definition);
     end loop;
+
+    if to_regclass({room_event_tallies:literal}) is null then
+        create table if not exists {room_event_tallies} (
+            room_id text primary key, through integer not null, total bigint not null, bounds integer[] not null);
+    end if;
+    if to_regclass({room_event_corrections:literal}) is null then
+        create table if not exists {room_event_corrections} (
+            room_id text not null, index integer not null, change smallint not null);
+        create index {room_event_corrections:index room} on {room_event_corrections} (room_id, index, change);
+    end if;
+    if not exists (
+        select from pg_trigger where tgrelid = to_regclass({room_events:literal}) and tgname = 'statekeep_added'
+    ) then
+        -- The functions run with the rights of who made them: whoever may write events need not know of tallies.
+        for step in
+            select format('%I.%I', n.nspname, (left(t.relname, 40) || '_statekeep_' || v.suffix)::name) as name, v.body, v.fired,
+                v.suffix, whole.names
+            from (values
+('added', 'after insert on %s referencing new table as added for each statement', $f$
+declare
+    filled boolean;
+    ended boolean;
+begin
+    select bool_or(a.index <= (select t.through from @tallies@ as t where t.room_id = a.room_id)),
+        bool_or(a.index & 511 = 511) into filled, ended from added as a;
+    if filled then
+        insert into @corrections@ (room_id, index, change)
+        select a.room_id, a.index, 1 from added as a
+        where a.index <= (select t.through from @tallies@ as t where t.room_id = a.room_id);
+    end if;
+    if not ended then
+        return null;
+    end if;
+    with room as (
+        select r.room_id, t.through, coalesce(t.total, 0) as total, coalesce(t.bounds, '{}') as bounds
+        from (select distinct a.room_id from added as a where a.index & 511 = 511) as r
+        left join @tallies@ as t on t.room_id = r.room_id
+    ),
+    taken as (
+        delete from @corrections@ as c using room as r
+        where c.room_id = r.room_id and (r.through is null or c.index > r.through)
+    )
+    insert into @tallies@ as t (room_id, through, total, bounds)
+    select r.room_id, e.through, r.total + e.count, r.bounds || e.bounds
+    from room as r
+    cross join lateral (
+        select max(o.index) as through, count(*) as count,
+            coalesce(array_agg(o.index order by o.index) filter (where (r.total + o.rank) % 512 = 0), '{}') as bounds
+        from (
+            select e.index, row_number() over (order by e.index) - 1 as rank from @events@ as e
+            where e.room_id = r.room_id and (r.through is null or e.index > r.through)
+        ) as o
+    ) as e
+    where e.count > 0
+    on conflict (room_id) do update set through = excluded.through, total = excluded.total, bounds = excluded.bounds;
+$f$),
+('removed', 'after delete on %s referencing old table as removed for each statement', $f$
+begin
+    insert into @corrections@ (room_id, index, change)
+    select r.room_id, r.index, -1 from removed as r
+    where exists (select from @rooms@ as o where o.id = r.room_id);
+    with gone as (
+        select distinct r.room_id from removed as r
+        where not exists (select from @rooms@ as o where o.id = r.room_id)
+    ),
+    tallies as (delete from @tallies@ as t using gone as g where t.room_id = g.room_id)
+    delete from @corrections@ as c using gone as g where c.room_id = g.room_id;
+$f$),
+('moved', 'after update of room_id, index on %s for each row '
+    'when (old.index is distinct from new.index or old.room_id is distinct from new.room_id)', $f$
+begin
+    with tallies as (delete from @tallies@ as t where t.room_id in (old.room_id, new.room_id))
+    delete from @corrections@ as c where c.room_id in (old.room_id, new.room_id);
+$f$),
+('emptied', 'after truncate on %s for each statement', $f$
+begin
+    delete from @tallies@;
+    delete from @corrections@;
+$f$)
+            ) as v(suffix, fired, body)
+            join pg_class as t on t.oid = to_regclass({room_events:literal})
+            join pg_namespace as n on n.oid = t.relnamespace
+            cross join (
+                select jsonb_object_agg(o.slot, format('%I.%I', n.nspname, c.relname)) as names
+                from (values ('rooms', {rooms:literal}), ('events', {room_events:literal}),
+                    ('tallies', {room_event_tallies:literal}), ('corrections', {room_event_corrections:literal})
+                ) as o(slot, name)
+                join pg_class as c on c.oid = to_regclass(o.name) join pg_namespace as n on n.oid = c.relnamespace
+            ) as whole
+        loop
+            execute format($f$create function %s() returns trigger language plpgsql security definer
+                set search_path = pg_catalog, pg_temp as %L$f$, step.name, replace(replace(replace(replace(
+                step.body, '@events@', step.names ->> 'events'), '@rooms@', step.names ->> 'rooms'),
+                '@tallies@', step.names ->> 'tallies'), '@corrections@', step.names ->> 'corrections')
+                || '    return null;' || chr(10) || 'end');
+            execute format('create trigger statekeep_%s ' || step.fired || ' execute function %s()', step.suffix,
+                {room_events:literal}, step.name);
+        end loop;
+        insert into {room_event_tallies} (room_id, through, total, bounds)
+        select o.room_id, max(o.index), count(*), array_agg(o.index order by o.index) filter (where o.rank % 512 = 0)
+        from (
+            select e.room_id, e.index, row_number() over (partition by e.room_id order by e.index) - 1 as rank
+            from {room_events} as e
+        ) as o
+        group by o.room_id having count(*) >= 512;
+        for step in
+            select distinct case x.grantee when 0 then 'public' else quote_ident(r.rolname) end as name
+            from pg_class as t cross join aclexplode(t.relacl) as x left join pg_roles as r on r.oid = x.grantee
+            where t.oid = to_regclass({room_events:literal}) and x.privilege_type = 'SELECT'
+        loop
+            execute format('grant select on %s, %s to %s', {room_event_tallies:literal}, {room_event_corrections:literal}, step.name);
+        end loop;
+    end if;
     perform set_config('search_path', path, true);
 end
 $statekeep$;
@@ -61,8 +179,7 @@ $statekeep$;
 -- `legacy_parent_index`: room.drop_legacy_parent_index has something to drop.
 with own as (
     select v.slot, c.oid, c.relname
-    from (values ('rooms', {rooms:literal}), ('events', {room_events:literal}), ('participants', {room_participants:literal}),
-        ('identities', {room_identities:literal})) as v(slot, name)
+    from (values ('rooms', {rooms:literal}), ('events', {room_events:literal})) as v(slot, name)
     join pg_class as c on c.oid = to_regclass(v.name)
         and (cardinality(parse_ident(v.name)) > 1 or c.relnamespace = quote_ident(current_schema())::regnamespace)
 ),
@@ -83,9 +200,9 @@ select case when exists (select from has where slot = 'rooms' and name = 'data')
     exists (
         select from indexes
         where slot = 'events' and indisunique and name = ('idx_' || relname || '_room_index')::name) as unique_index,
-    exists (select from has where slot = 'participants' and name = 'candidates')
-        and exists (select from has where slot = 'identities' and name = 'phone')
-        and exists (select from indexes where slot = 'events' and name = (relname || '_statekeep_target')::name) as extended,
+    exists (
+        select from own as o join pg_trigger as t on t.tgrelid = o.oid
+        where o.slot = 'events' and t.tgname = 'statekeep_added') as extended,
     exists (
         select from indexes where slot = 'events' and name = ('idx_' || relname || '_parent')::name) as legacy_parent_index;
 

@@ -283,6 +283,38 @@ select i.n, (
 ) as count
 from unnest($1::text[], $2::text[]) with ordinality as i(room_id, channel_id, n);
 
+-- op: room.count_unread
+-- args: room_id text, channel_id text
+-- gives: one count
+-- batch: yes    key: room_id    same key: any    resend: yes    writes: no
+-- needs: room.setup_extras
+-- As room.get_unread_count, but as quick in a room of a million events as in one of a thousand: the cost grows only with
+-- the deletions that lie behind the mark.
+select i.n, (
+    select count(*) from {room_events} as e
+    where e.room_id = i.room_id and e.index > greatest(m.mark, coalesce(t.through, m.mark))
+) + case when t.through > m.mark then (
+    -- The rest of the stretch that the mark lies in, …
+    select count(*) from {room_events} as e
+    where e.room_id = i.room_id and e.index > m.mark and e.index < coalesce(t.next::bigint, t.through::bigint + 1)
+) + case when t.next is null then 0 else t.total - t.before + (
+    -- … the stretches behind it, and what has changed in those.
+    select coalesce(sum(c.change), 0) from {room_event_corrections} as c
+    where c.room_id = i.room_id and c.index >= t.next and c.index <= t.through
+) end else 0 end as count
+from unnest($1::text[], $2::text[]) with ordinality as i(room_id, channel_id, n)
+cross join lateral (
+    select coalesce((
+        select m.event_index from {room_read_markers} as m where m.room_id = i.room_id and m.channel_id = i.channel_id
+    ), '-2147483648'::integer) as mark
+) as m
+left join lateral (
+    select t.through, t.total, t.bounds[b.number + 1] as next, b.number * 512 as before
+    from {room_event_tallies} as t cross join lateral (select width_bucket(m.mark, t.bounds) as number) as b
+    where t.room_id = i.room_id
+    limit 1
+) as t on true;
+
 -- op: room.list_read_markers
 -- args: room_id text
 -- gives: many {channel_id, event_index}
