@@ -2,6 +2,7 @@
 
 require_relative "helper"
 require "async"
+require "timeout"
 
 # SQL of the caller's own: what Ruby makes of values, blocks, threads and fibers. What it means is the conformance suite's.
 class TestSql < Minitest::Test
@@ -98,14 +99,19 @@ class TestSql < Minitest::Test
     assert_equal(:given, store.transaction { |tx| tx.execute("insert into #{@table} values (1)") && :given })
     assert_raises(RuntimeError) { store.transaction { |tx| tx.execute("insert into #{@table} values (2)") && raise("no") } }
     assert_nil(store.transaction { |tx| tx.execute("insert into #{@table} values (3)") && raise(StateKeep::Rollback) })
+    catch(:left) { store.transaction { |tx| tx.execute("insert into #{@table} values (4)") && throw(:left) } }
     store.transaction do |tx|
-      tx.execute("insert into #{@table} values (4)")
+      tx.execute("insert into #{@table} values (6)")
       break
+    end
+    store.transaction do |tx|
+      tx.execute("insert into #{@table} values (7)")
+      next
     end
     thread = Thread.new { store.transaction { |tx| tx.execute("insert into #{@table} values (5)") && sleep } }
     sleep 0.01 until thread.status == "sleep" && store.admin.stats["leases"]["out"] == 1
     thread.kill.join
-    assert_equal [1, 4], ids
+    assert_equal [1, 7], ids
     error = assert_raises(StateKeep::Invalid) { store.transaction { |tx| tx.query("select 1/0") rescue nil } }
     assert_equal "25P02", error.sqlstate
   end
@@ -137,10 +143,23 @@ class TestSql < Minitest::Test
     end
     assert_equal 5, held.size
     assert_operator held.max, :<, 1000
+  end
+
+  def test_a_stream_leaves_what_else_runs_alone
+    store.execute("insert into #{@table} select n, 'x' from generate_series(1, 100) n")
+    assert_equal [{ "id" => 1 }], store.stream("update #{@table} set name = 'y' where id = 1 returning id").first(1)
     store.transaction do |tx|
-      assert_equal [1, 2], tx.stream("select id from #{@table} order by id limit 2").map { |row| row["id"] }
-      assert_equal 1, tx.stream("update #{@table} set name = 'y' where id = 1 returning id").count
+      tx.stream("select id from #{@table} order by id", batch: 7) { |row| row["id"] < 5 ? tx.execute("update #{@table} set name = 'y' where id = $1", row["id"]) : break }
+      assert_raises(StateKeep::Invalid) { tx.transaction { |inner| inner.stream("select 1/0 as v").to_a } }
     end
+    store.lease do |lease|
+      lease.stream("select id from #{@table} where id > 50", batch: 3) { |row| lease.execute("update #{@table} set name = 'z' where id = $1", row["id"]) && break }
+      assert_equal 0, lease.query("select count(*) from pg_cursors where name like 'keep%'").first["count"]
+      lease.query("begin")
+      assert_equal 100, lease.stream("select * from #{@table}", batch: 30).count
+      lease.execute("update #{@table} set name = 'lost'")
+    end
+    assert_equal({ "x" => 95, "y" => 4, "z" => 1 }, store.query("select name, count(*) from #{@table} group by name order by name").to_h(&:values))
   end
 
   def test_copies
@@ -210,6 +229,21 @@ class TestSql < Minitest::Test
     end
     assert_equal (0...8).to_a, ids
     assert_operator ticks, :>=, 10
+  end
+
+  def test_timeouts_end_what_waits_on_a_lease
+    blocker = "select pg_sleep(10)"
+    assert_within(3) { assert_raises(Timeout::Error) { Timeout.timeout(0.1) { store.transaction { |tx| tx.query(blocker) } } } }
+    Async do |task|
+      assert_within(3) { assert_raises(Async::TimeoutError) { task.with_timeout(0.1) { store.lease { |lease| lease.query(blocker) } } } }
+    end
+    error = assert_raises(StateKeep::Deadline) { store.query(blocker, timeout: 0.05) }
+    assert_equal "DEADLINE", error.status
+    leases = Array.new(3) { store.lease }
+    assert_within(3) { assert_raises(Timeout::Error) { Timeout.timeout(0.1) { store.lease } } }
+    assert_raises(StateKeep::Deadline) { store.lease(timeout: 0.05) }
+    leases.each(&:close)
+    assert_equal 1, store.lease { |lease| lease.query("select 1 as one").first["one"] }
   end
 
   def test_a_stopped_fiber_leaves_no_lease

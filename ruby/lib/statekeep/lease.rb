@@ -38,11 +38,18 @@ module StateKeep
       end
     end
 
+    # Whether a cursor can read the statement's rows.
+    # @api private
+    def self.reads?(sql)
+      READS.match?(sql) || (READS_WITH.match?(sql) && !WRITES.match?(sql))
+    end
+
     # @api private
     def initialize(store, held)
       @store = store
       @held = held
       @depth = 0
+      @cursors = 0
     end
 
     # Runs one statement, or several separated by semicolons when there are no parameters.
@@ -58,8 +65,8 @@ module StateKeep
       query(sql, *parameters, timeout: timeout).affected
     end
 
-    # Commits when the block ends, also by break, return or throw; rolls back when it raises or its thread is killed. Inside
-    # another one it is a savepoint.
+    # Commits when the block comes to its end, and rolls back when it is left in any other way: by an exception, break, return or
+    # throw (Timeout.timeout throws), or by the end of its thread. Inside another one it is a savepoint.
     # @param isolation [String, Symbol, nil] :serializable, "repeatable read", …
     # @return what the block gives; nil after Rollback
     # @raise [Invalid] when the block swallowed the failure of a statement, so that nothing can be committed
@@ -68,33 +75,32 @@ module StateKeep
       query(@depth.zero? ? begin_text(isolation, read_only, deferrable) : "savepoint #{name}")
       @depth += 1
       begin
-        left = true
         value = yield self
+        ended = true
       rescue Rollback
-        left = false
-      rescue Exception # rubocop:disable Lint/RescueException
-        left = false
-        raise
+        nil
       ensure
         @depth -= 1
-        left && Thread.current.status != "aborting" ? commit(name) : roll_back(name)
+        ended ? commit(name) : roll_back(name)
       end
       value
     end
 
-    # The rows of a select one by one, `batch` of them in memory at a time. Other statements give theirs all at once.
+    # The rows of a select one by one, `batch` of them in memory at a time. Other statements give theirs all at once. Outside a
+    # transaction the server keeps all rows until the end, so that what else runs on the lease is not drawn into one.
     # @return [Enumerator] without a block
     def stream(sql, *parameters, batch: 1000, timeout: nil, &block)
       return enum_for(:stream, sql, *parameters, batch: batch, timeout: timeout) unless block
-      return query(sql, *parameters, timeout: timeout).each(&block) && nil unless reads?(sql)
+      return query(sql, *parameters, timeout: timeout).each(&block) && nil unless Lease.reads?(sql)
 
-      transaction do
-        cursor = "keep_cursor_#{@depth}"
-        query("declare #{cursor} no scroll cursor for #{sql}", *parameters, timeout: timeout)
+      cursor = "keep_cursor_#{@cursors += 1}"
+      query("declare #{cursor} no scroll cursor #{"with hold " if @depth.zero?}for #{sql}", *parameters, timeout: timeout)
+      begin
         until (rows = query("fetch #{Integer(batch)} from #{cursor}", timeout: timeout)).empty?
           rows.each(&block)
         end
-        query("close #{cursor}")
+      ensure
+        quietly("close #{cursor}")
       end
       nil
     end
@@ -187,15 +193,15 @@ module StateKeep
       raise Invalid.new("nothing was committed: a statement of the transaction had failed", op: "sql.commit", sqlstate: "25P02")
     end
 
-    # A lost link has lost the transaction too, and what the block raised says more.
     def roll_back(name)
-      query(@depth.zero? ? "rollback" : "rollback to savepoint #{name}; release savepoint #{name}")
-    rescue Error
-      nil
+      quietly(@depth.zero? ? "rollback" : "rollback to savepoint #{name}; release savepoint #{name}")
     end
 
-    def reads?(sql)
-      READS.match?(sql) || (READS_WITH.match?(sql) && !WRITES.match?(sql))
+    # What cleans up: a lost link or a failed transaction has done so already, and what the block raised says more.
+    def quietly(sql)
+      query(sql)
+    rescue Error
+      nil
     end
 
     def begin_copy(sql, way, timeout)

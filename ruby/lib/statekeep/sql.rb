@@ -28,16 +28,16 @@ module StateKeep
     # @raise [Deadline] when none came free in time
     def lease(timeout: nil)
       # Between the answer and the block, or the return, nothing may take the thread away.
-      Thread.handle_interrupt(Object => :on_blocking) do
+      masking(:on_blocking) do
         held = perform(:lease, [], timeout, true)
         made = Lease.new(self, held)
         unless block_given?
-          ObjectSpace.define_finalizer(made, Lease.reporter(held, Process.pid, caller_locations(3, 1).first))
+          ObjectSpace.define_finalizer(made, Lease.reporter(held, Process.pid, caller_place))
           return made
         end
 
         begin
-          Thread.handle_interrupt(Object => :immediate) { yield made }
+          masking(:immediate) { yield made }
         ensure
           made.close
         end
@@ -51,11 +51,14 @@ module StateKeep
       lease(timeout: timeout) { |lease| lease.transaction(**modes, &block) }
     end
 
-    # The rows of a select one by one, `batch` of them in memory at a time: see Lease#stream.
+    # The rows of a select one by one, `batch` of them in memory at a time; other statements give theirs all at once.
+    # @return [Enumerator] without a block
     def stream(sql, *parameters, batch: 1000, timeout: nil, &block)
       return enum_for(:stream, sql, *parameters, batch: batch, timeout: timeout) unless block
 
-      lease(timeout: timeout) { |lease| lease.stream(sql, *parameters, batch: batch, timeout: timeout, &block) }
+      return query(sql, *parameters, timeout: timeout).each(&block) && nil unless Lease.reads?(sql)
+
+      transaction(timeout: timeout) { |tx| tx.stream(sql, *parameters, batch: batch, timeout: timeout, &block) }
     end
 
     # Runs "copy … from stdin": see Lease#copy_in.
@@ -93,6 +96,18 @@ module StateKeep
     def run_sql(held, sql, parameters, timeout)
       text = perform(:query, [held, sql, Parameters.bind(parameters)], timeout, true)
       Rows.new(JSON.parse(text, max_nesting: false), @parse_options)
+    end
+
+    private
+
+    # When interrupts of the thread are let in. Fibers are stopped where they wait, and would mix up the thread's masks.
+    def masking(timing, &block)
+      Fiber.current_scheduler ? yield : Thread.handle_interrupt(Object => timing, &block)
+    end
+
+    # The first line outside this library.
+    def caller_place
+      caller_locations(2).find { |place| place.absolute_path && !place.absolute_path.start_with?(__dir__) }
     end
   end
 end
