@@ -10,7 +10,7 @@ from typing import Any
 from .. import errors
 from .. import lease as leases
 from ..sql import copy_line
-from . import names
+from . import adaptation, names  # noqa: F401 (adaptation adds psycopg's own types to parameters)
 from .config import Config
 from .cursor import CopySteps
 from .exceptions import DatabaseExistsError
