@@ -166,6 +166,7 @@ def parts():
     yield from c_parts()
     yield from package_parts()
     yield Part("sql, command, tools", "tests/test_sql.py", pytest("tests/test_*.py"), count_junit)
+    yield Part("gathering with its peers", "tests/gathering", pytest("tests/gathering"), count_junit, 20)
     yield Part("conformance", "tests/conformance/conftest.py", pytest("tests/conformance"), count_junit, 20)
     yield Part("roomkit", "tests/roomkit" if python_serves_roomkit() else "Python 3.12 or newer, which RoomKit needs",
                pytest("tests/roomkit"), count_junit, 20)

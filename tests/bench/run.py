@@ -1,6 +1,6 @@
 """Runs the benches of all languages on one server with fsync on, and prints one table with the floors of the project.
 
-    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,roomkit,memory,go,ruby,ruby-fibers,rust,c,c-shares] [--json FILE]
+    run.py [--rounds 5] [--seconds 1] [--only python,python-uvloop,roomkit,memory,gathering,go,ruby,ruby-fibers,rust,c,…] [--json FILE]
 
 Each figure is the median of the rounds' ratios, ours over theirs, with the least and the greatest. Floors are reported,
 never asserted: a busy machine is not a broken promise. Needs what scripts/build.sh builds.
@@ -48,6 +48,11 @@ def roomkit_rows(url, options):
 def memory_rows(url, options):
     """On a server of its own, as this one has no pgvector."""
     return decoded([sys.executable, HERE / "python" / "memory_bench.py", "--rounds", options.rounds])
+
+
+def gathering_rows(url, options):
+    bench = [sys.executable, HERE / "python" / "gathering_bench.py", url]
+    return decoded([*bench, "--rounds", options.rounds, "--seconds", options.seconds])
 
 
 def go_rows(url, options):
@@ -117,6 +122,7 @@ BENCHES = {
     "python-uvloop": ("asyncpg", lambda url, options: python_rows(url, options, "--uvloop")),
     "roomkit": ("roomkit", roomkit_rows),
     "memory": ("psycopg", memory_rows),
+    "gathering": ("peer", gathering_rows),
     "go": ("pgxpool", go_rows),
     "ruby": ("sequel", ruby_rows),
     "ruby-fibers": ("sequel", lambda url, options: ruby_rows(url, options, "--callers", "16,64", "--fibers")),

@@ -1,72 +1,29 @@
-"""What the tests of GatheRing's layer need: the peers' own packages, each in an environment of its own, and databases.
+"""What the tests of GatheRing's layer need: the peers' own packages, and databases.
 
-The packages come from PyPI when the tests are run and are kept in build/peers. Where PyPI cannot be reached the tests
-that need them are skipped, and say so."""
-import hashlib
-import os
-import pathlib
-import subprocess
-import sys
-
+Where PyPI cannot be reached the tests that need its packages are skipped, and say so."""
 import pytest
 
 import statekeep
-
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PEERS = ROOT / "build" / "peers"
+from peers import make_peer
 
 
-class Peer:
-    """A Python environment with a peer's packages, in which StateKeep stands in for pycopg where that is wanted."""
-
-    def __init__(self, python, paths):
-        self.python = python
-        self.paths = paths  # of StateKeep alone, not of what is installed beside it
-
-    def environment(self, stands_in, **more):
-        paths = [str(self.paths)]
-        if stands_in:
-            paths.insert(0, str(HERE / "pycopg_shim"))
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "DB_", "DATABASE_"))}
-        return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", **more}
-
-    def run(self, *arguments, stands_in=True, timeout=300, cwd=None, **environment):
-        return subprocess.run([self.python, *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
-                              cwd=cwd or HERE, env=self.environment(stands_in, **environment))
-
-
-def make_peer(name):
-    """The environment of requirements-<name>.txt, made once for each state of that file and each Python."""
-    requirements = HERE / f"requirements-{name}.txt"
-    state = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    place = PEERS / f"{name}-{state}"
-    python = place / "bin" / "python"
-    if not (place / "made").exists():
-        for command in ([sys.executable, "-m", "venv", "--clear", place],
-                        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]):
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode != 0:
-                pytest.skip(f"NOT RUN: {requirements.name} cannot be installed from PyPI: {done.stderr[-300:]}")
-        (place / "made").touch()
-    paths = place / "statekeep-alone"
-    paths.mkdir(exist_ok=True)
-    link = paths / "statekeep"
-    link.unlink(missing_ok=True)
-    link.symlink_to(pathlib.Path(statekeep.__file__).absolute().parent)
-    return Peer(python, paths)
+def peer(name):
+    try:
+        return make_peer(name)
+    except RuntimeError as error:
+        pytest.skip(f"NOT RUN: {error}")
 
 
 @pytest.fixture(scope="session")
 def pycopg_peer():
     """pycopg 1.2.0 and what its tests need."""
-    return make_peer("pycopg")
+    return peer("pycopg")
 
 
 @pytest.fixture(scope="session")
 def gathering_peer():
     """GatheRing 1.0.0."""
-    return make_peer("gathering")
+    return peer("gathering")
 
 
 @pytest.fixture
