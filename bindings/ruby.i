@@ -27,6 +27,7 @@
 %include "ruby_documents.i"
 
 %init %{
+    documents_init();
     id_ticket = rb_intern("@ticket");
     id_answer = rb_intern("@answer");
     id_list = rb_intern("list");

@@ -245,6 +245,34 @@ static VALUE time_of(VALUE text)
     return rb_time_timespec_new(&time, TIME_UTC_OFFSET);
 }
 
+/* Names in documents, made once. */
+static VALUE name_message, name_output, name_await_request, name_run, message_times, run_times;
+
+static VALUE named(const char *name)
+{
+    VALUE text = rb_interned_str_cstr(name);
+    rb_gc_register_mark_object(text);
+    return text;
+}
+
+static VALUE names_of_times(const char *second)
+{
+    VALUE names = rb_obj_freeze(rb_ary_new_from_args(2, named("created_at"), named(second)));
+    rb_gc_register_mark_object(names);
+    return names;
+}
+
+static void documents_init(void)
+{
+    name_message = named("message");
+    name_output = named("output");
+    name_await_request = named("await_request");
+    name_run = named("run");
+    message_times = names_of_times("completed_at");
+    run_times = names_of_times("finished_at");
+}
+
+/* Puts Times in place of their texts, where those are as the models write them. What is no Hash is left as it is. */
 static void read_times(VALUE hash, VALUE names)
 {
     if (!RB_TYPE_P(hash, T_HASH))
@@ -254,6 +282,38 @@ static void read_times(VALUE hash, VALUE names)
         if (!NIL_P(time))
             rb_hash_aset(hash, name, time);
     }
+}
+
+static void read_messages(VALUE messages)
+{
+    if (RB_TYPE_P(messages, T_ARRAY))
+        for (long i = 0; i < RARRAY_LEN(messages); i++)
+            read_times(rb_ary_entry(messages, i), message_times);
+}
+
+/* The message in an event or in a request to go on. */
+static void read_message(VALUE holder)
+{
+    if (RB_TYPE_P(holder, T_HASH))
+        read_times(rb_hash_lookup(holder, name_message), message_times);
+}
+
+static void read_run(VALUE run)
+{
+    if (!RB_TYPE_P(run, T_HASH))
+        return;
+    read_times(run, run_times);
+    read_messages(rb_hash_lookup(run, name_output));
+    read_message(rb_hash_lookup(run, name_await_request));
+}
+
+static void read_event(VALUE event)
+{
+    if (!RB_TYPE_P(event, T_HASH))
+        return;
+    read_message(event);
+    read_message(rb_hash_lookup(event, name_await_request));
+    read_run(rb_hash_lookup(event, name_run));
 }
 %}
 
@@ -276,16 +336,21 @@ static VALUE core_document(VALUE value, VALUE plans)
     return written ? writer.text : Qnil;
 }
 
-/* Puts Times in place of their texts under `names`, where those are as the models write them, in a Hash or in each Hash of
- * an Array. Gives what it was given. */
-static VALUE core_times(VALUE target, VALUE names)
+/* Reads the times of messages in place: of an Array of them, of the one under "message" in a Hash. Gives what it was given;
+ * times that are not as the models write them stay text. */
+static VALUE core_message_times(VALUE messages)
 {
-    Check_Type(names, T_ARRAY);
-    if (RB_TYPE_P(target, T_ARRAY))
-        for (long i = 0; i < RARRAY_LEN(target); i++)
-            read_times(rb_ary_entry(target, i), names);
-    else
-        read_times(target, names);
-    return target;
+    read_messages(messages);
+    read_message(messages);
+    return messages;
+}
+
+/* The same for an Array of events, with the runs and requests in them. */
+static VALUE core_event_times(VALUE events)
+{
+    Check_Type(events, T_ARRAY);
+    for (long i = 0; i < RARRAY_LEN(events); i++)
+        read_event(rb_ary_entry(events, i));
+    return events;
 }
 %}

@@ -61,7 +61,7 @@ class TestDocuments < Minitest::Test
   end
 
   def read(text)
-    StateKeep::Core.times({ "at" => text }, %w[at])["at"]
+    StateKeep::Core.message_times([{ "created_at" => text }]).first["created_at"]
   end
 
   def test_times_are_read_as_the_models_read_them
@@ -72,7 +72,23 @@ class TestDocuments < Minitest::Test
     ["2026-11-21", "2026-11-21T05:58:36+01:00", "2026-13-21T05:58:36Z", "2026-11-00T05:58:36Z", "2026-11-21T24:00:00Z",
      "2026-11-21T05:60:36Z", "2026-11-21T05:58:60Z", "2026-11-21 05:58:36Z", "+026-11-21T05:58:36Z", "2026-11-21T05:58:3 Z", 7, nil]
       .each { |other| other.nil? ? assert_nil(read(other)) : assert_equal(other, read(other)) }
-    assert_equal [{ "at" => Time.utc(2026) }, 7, {}], StateKeep::Core.times([{ "at" => "2026-01-01T00:00:00Z" }, 7, {}], %w[at])
+  end
+
+  # Only where the models have times.
+  def test_times_are_read_in_their_places
+    text = "2026-01-01T00:00:00Z"
+    message = { "created_at" => text, "completed_at" => text, "finished_at" => text, "parts" => [{ "created_at" => text }] }
+    read = { **message, "created_at" => Time.utc(2026), "completed_at" => Time.utc(2026) }
+    run = { "created_at" => text, "finished_at" => text, "completed_at" => text, "output" => [message, 7], "await_request" => { "message" => message } }
+    read_run = { "created_at" => Time.utc(2026), "finished_at" => Time.utc(2026), "completed_at" => text, "output" => [read, 7],
+                 "await_request" => { "message" => read } }
+    copy = ->(value) { JSON.parse(JSON.generate(value)) }
+    { { "message" => message, "created_at" => text } => { "message" => read, "created_at" => text }, { "run" => run } => { "run" => read_run },
+      { "await_request" => { "message" => message, "created_at" => text } } => { "await_request" => { "message" => read, "created_at" => text } },
+      { "data" => { "message" => message } } => { "data" => { "message" => message } }, { "run" => 7, "message" => [] } => { "run" => 7, "message" => [] } }
+      .each { |event, wanted| assert_equal [wanted, nil, 7], StateKeep::Core.event_times([copy.(event), nil, 7]) }
+    assert_equal({ "message" => read }, StateKeep::Core.message_times({ "message" => copy.(message) }))
+    assert_nil StateKeep::Core.message_times(nil)
   end
 
   def test_models_in_models

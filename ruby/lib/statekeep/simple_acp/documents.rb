@@ -10,9 +10,6 @@ module StateKeep
     # most. A class that writes itself in a way of its own is asked to.
     module Documents
       Models = ::SimpleAcp::Models
-      MESSAGE_TIMES = %w[created_at completed_at].freeze
-      RUN_TIMES = %w[created_at finished_at].freeze
-      private_constant :MESSAGE_TIMES, :RUN_TIMES
 
       # How the extension writes a class's models: the reader and the JSON text of each attribute's name; false where it may
       # not.
@@ -47,7 +44,7 @@ module StateKeep
                               session_id: fields["session_id"], status: fields["status"])
         error = fields["error"]
         overwrite(run, output: messages(fields["output"]), error: error && Models::Error.from_hash(error),
-                       await_request: Models::AwaitRequest.from_hash(with_message(fields["await_request"])),
+                       await_request: Models::AwaitRequest.from_hash(Core.message_times(fields["await_request"])),
                        created_at: clock.time(fields["created_at"]), finished_at: clock.time(fields["finished_at"]))
       end
 
@@ -57,17 +54,18 @@ module StateKeep
         overwrite(Models::Session.new(id: fields["id"]), history: messages(fields["history"]), state: fields["state"])
       end
 
-      # @param data [Hash] an event's JSON
-      # @return [SimpleAcp::Models::Event]
-      def event(data)
-        raise TypeError, "the event has no data" if data.nil?
+      # @param documents [Array<Hash>] events' JSON
+      # @return [Array<SimpleAcp::Models::Event>]
+      def events(documents)
+        Core.event_times(documents).map do |data|
+          raise TypeError, "the event has no data" if data.nil?
 
-        with_run(data["run"])
-        Models::Events.from_hash(with_message(with_message(data), "await_request"))
+          Models::Events.from_hash(data)
+        end
       end
 
       def messages(items)
-        Core.times(items || [], MESSAGE_TIMES).map { |item| Models::Message.from_hash(item) }
+        Core.message_times(items || []).map { |item| Models::Message.from_hash(item) }
       end
       private_class_method :messages
 
@@ -77,23 +75,6 @@ module StateKeep
         model
       end
       private_class_method :overwrite
-
-      def with_run(run)
-        return unless run.is_a?(Hash)
-
-        Core.times(run, RUN_TIMES)
-        Core.times(run["output"], MESSAGE_TIMES)
-        with_message(run["await_request"])
-      end
-      private_class_method :with_run
-
-      # The message in a Hash, or in the Hash under `name` in it.
-      def with_message(hash, name = nil)
-        holder = name && hash.is_a?(Hash) ? hash[name] : hash
-        Core.times(holder["message"], MESSAGE_TIMES) if holder.is_a?(Hash)
-        hash
-      end
-      private_class_method :with_message
 
       def plan(model)
         return false unless model <= Models::Base && writes_as_base?(model)

@@ -116,7 +116,7 @@ module SimpleAcp
         page = [count(limit, "Limits", 1), count(offset, "Offsets", 0)]
         return [] if run_id.nil?
 
-        read("event.data", [text(run_id, "run_id"), *page]).map { |data| documents.event(data) }
+        documents.events(read("event.data", [text(run_id, "run_id"), *page]))
       end
 
       # Ends the connections; the next call opens new ones.
