@@ -23,7 +23,7 @@ class Calls(ConversationStore):
     """What the methods of all nouns stand on. `_store` is None before init() and after close()."""
 
     _store: aio.Store | None = None
-    _extended = False  # the tables have the columns that RoomKit's lack
+    _extended = False  # room.setup_extras has run: columns and indexes that RoomKit's tables lack
     _telemetry: Any = None  # RoomKit(store=…) assigns its provider
 
     async def _ask(

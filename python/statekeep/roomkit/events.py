@@ -44,21 +44,21 @@ class Events(Calls):
         return event.model_copy(update={"index": int(index)})
 
     async def _commit_change(self, room_id: str, event: RoomEvent, target: RoomEvent, activity: bool) -> RoomEvent:
-        while True:  # again when the room's events changed while the call waited for the room
-            answer = json.loads(
-                await self._write(
-                    "commit_event",
-                    "room.commit_change",
-                    event,
-                    room_id,
-                    EVENT.text(event),
-                    EVENT.text(target),
-                    flag(activity),
-                    refused=partial(target_gone, target),
-                )
+        answer = json.loads(
+            await self._write(
+                "commit_event",
+                "room.commit_change",
+                event,
+                room_id,
+                EVENT.text(event),
+                EVENT.text(target),
+                flag(activity),
+                refused=partial(target_gone, target),
             )
-            if not answer["again"]:
-                return event.model_copy(update={"index": answer["index"]})
+        )
+        if answer["late"]:  # an event came while the deletion waited for the room: it may be an edit of what is deleted
+            await self._ask("commit_event", "events", "room.mark_edits_deleted", room_id, target.id)
+        return event.model_copy(update={"index": answer["index"]})
 
     async def _write(self, method: str, op: str, event: RoomEvent, *arguments: Any, refused: Any = None) -> str:
         """Writes an event; a key that its channel holds is RoomKit's own error, caused by the driver's."""

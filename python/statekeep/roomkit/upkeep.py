@@ -11,13 +11,11 @@ from typing import Any
 from roomkit.store.postgres import PostgresSchemaError
 
 from .calls import Calls
-from .texts import number
 
 logger = logging.getLogger("roomkit.store.postgres")  # where RoomKit's users look for this warning
 
 Progress = Callable[[str, int, int], None]
 
-_STEP_ROWS = 2000  # converted in one transaction: some tens of milliseconds, so the bar moves and a stop loses little
 _BAR_WIDTH = 30
 _V1 = (
     "The tables are those of RoomKit 0.4-0.6 (v1), which init() leaves as they are. Back up the database, then run "
@@ -59,7 +57,8 @@ class Upkeep(Calls):
     ) -> dict[str, Any]:
         """Converts the tables of RoomKit 0.4-0.6 (v1) to v2; nothing is lost, and nothing happens unless it is asked for.
 
-        Stopped halfway, it goes on where it was when called again.
+        The old tables stay, under names that end in `_v1`, until `drop_v1_tables()`. Stopped halfway, it goes on where it
+        was when called again.
 
         Args:
             dry_run: only report what would be converted.
@@ -68,7 +67,8 @@ class Upkeep(Calls):
 
         Returns:
             ``{"detected_version": 1 | 2, "action": "noop" | "dry_run" | "migrated", "dropped_tables": []}``, and for v1
-            tables ``"report"``: rows by table, and which values go where.
+            tables ``"report"``: rows by table, rooms whose events are numbered anew since two had one index, markers of
+            events that are gone, and keys that no column holds.
 
         Raises:
             PostgresSchemaError: v1 tables and ``dry_run=False`` without ``confirm=True``.
@@ -85,13 +85,21 @@ class Upkeep(Calls):
         return {"detected_version": 1, "action": action, "dropped_tables": [], "report": report}
 
     async def _convert(self, progress: Progress) -> None:
-        await self._ask("migrate", "schema_version", "room.migrate_start")
-        while True:
-            step = json.loads(await self._ask("migrate", "schema_version", "room.migrate_step", number(_STEP_ROWS)))
-            progress(step["phase"], step["done"], step["total"])
-            if step["finished"]:
-                break
+        for op in ("room.migrate_start", "room.setup", "room.setup_extras"):
+            await self._ask("migrate", "schema_version", op)
+        while (state := await self._migration())["phase"] not in ("done", None):  # None: there was nothing to copy
+            progress(state["phase"], state["done"], state["total"])
+            await self._ask("migrate", "schema_version", "room.migrate_step")
+        progress("done", state["done"] or 0, state["total"] or 0)
         await self._ask("migrate", "schema_version", "room.migrate_finish")
+        self._extended = True
+
+    async def _migration(self) -> dict[str, Any]:
+        return json.loads(await self._ask("migrate", "schema_version", "room.migration"))  # type: ignore[no-any-return]
+
+    async def drop_v1_tables(self) -> None:
+        """Deletes the old tables that a finished `migrate()` set aside, with what they hold. There is no way back."""
+        await self._ask("drop_v1_tables", "schema_version", "room.migrate_drop")
 
     async def setup_extras(self) -> None:
         """Adds what StateKeep makes at once on an empty database: columns for the fields that RoomKit's tables do not
@@ -133,6 +141,6 @@ def _silent(phase: str, done: int, total: int) -> None:
 
 def _bar(phase: str, done: int, total: int) -> None:
     filled = _BAR_WIDTH * done // total if total else _BAR_WIDTH
-    end = "\n" if done >= total else ""
+    end = "\n" if phase == "done" else ""
     sys.stderr.write(f"\r{phase:20} [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {done:,}/{total:,}{end}")
     sys.stderr.flush()
