@@ -160,8 +160,8 @@ KEEP_API void keep_interrupt(keep_store *store, keep_op op);
  * own transaction; where it may have changed the session's state a reset follows it without being waited for. What needs
  * one session for several statements (transactions, cursors, COPY, LISTEN) takes a lease. At most "connections" - 1
  * of them are in use at a time, so that operations never wait for them (where "connections" is 1, one beyond); takers and
- * single statements wait in order. Behind a pooler that gives sessions by the transaction, only single statements and
- * transactions mean what they say.
+ * single statements wait in order. So who holds a lease and waits for another session may wait for himself. Behind a
+ * pooler that gives sessions by the transaction, only single statements and transactions mean what they say.
  * Errors name lease.take, sql.query, sql.copy_in, sql.copy_out or sql.notification as their "op". These, and those of
  * operations, also carry "hint", "schema", "table", "column", "constraint" and the number "position" where the server gave
  * them. */

@@ -1,76 +1,12 @@
-/* The simulated PGconn: the client side of libpq 15 over a simulated socket. Its asynchronous states, its queue of
- * commands and what becomes of them when the link breaks follow fe-exec.c and fe-misc.c, because an engine lives by
- * those details. */
-#define _GNU_SOURCE
-#include "sim.h"
+/* The simulated PGconn: the client side of libpq 15 over a simulated socket: connecting, reading and
+ * writing as fe-misc.c does, and what becomes of it all when the link breaks. Statements are in exec.c. */
+#include "link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_FD = 100, EARLY_FLUSH = 65536, QUEUE = 64, TLS_READS = 3, ERROR_SIZE = 512 };
-
-enum phase {
-    PHASE_WRITING, /* the socket is connecting */
-    PHASE_READING, /* the start-up packet is out */
-    PHASE_UP,
-    PHASE_BAD,
-};
-
-enum async { ASYNC_IDLE, ASYNC_BUSY, ASYNC_READY, ASYNC_PIPELINE_IDLE };
-
-enum packet_kind { PACKET_PART, PACKET_MESSAGE, PACKET_END, PACKET_RESET };
-
-struct packet {
-    struct packet *next;
-    int64_t at_us;
-    enum packet_kind kind;
-    enum message_kind message;
-    PGTransactionStatusType transaction; /* of READY */
-    PGresult *result;
-};
-
-enum { PLANS = 256 };
-
-struct packets {
-    struct packet *first, *last;
-};
-
-struct pg_conn {
-    struct pg_conn *next;
-    int number;
-    int fd; /* -1: closed */
-    uint64_t socket;
-    enum phase phase;
-    int64_t phase_us;
-    bool hopped; /* has changed its socket once while connecting */
-    char settings[128];
-    bool has_settings;
-    ConnStatusType status;
-    char error[ERROR_SIZE];
-    PGVerbosity verbosity;
-    PQnoticeReceiver notice;
-    void *notice_argument;
-    bool nonblocking, pipeline, aborted;
-
-    struct command *first, *last;           /* not wholly at the server yet */
-    uint64_t appended, accepted, delivered; /* places in the stream to the server */
-    int64_t drain_us;
-    bool peer_closed, write_failed;
-
-    struct packets wire, tls, buffer;
-    int64_t last_us;
-
-    enum async async;
-    PGresult *result;
-    enum command_kind queue[QUEUE];
-    int queued;
-    unsigned char inflight[KEYS];
-    PGTransactionStatusType transaction, next_transaction;
-    char *plans[PLANS]; /* texts of sessions' prepared statements, by number */
-
-    struct session *session;
-};
+enum { FIRST_FD = 100, TLS_READS = 3 };
 
 static struct pg_conn *links;
 static uint64_t sockets;
@@ -88,7 +24,7 @@ static void packet_append(struct packets *list, struct packet *packet)
     list->last = packet;
 }
 
-static struct packet *packet_take(struct packets *list)
+struct packet *packet_take(struct packets *list)
 {
     struct packet *packet = list->first;
     list->first = packet->next;
@@ -189,6 +125,14 @@ struct pg_conn *link_by_fd(int fd)
         if (link->fd == fd)
             return link;
     return NULL;
+}
+
+struct pg_conn *link_numbered(int number)
+{
+    struct pg_conn *link = links;
+    while (link && link->number != number)
+        link = link->next;
+    return link;
 }
 
 uint64_t link_socket(const struct pg_conn *link)
@@ -293,8 +237,7 @@ void link_lose_unsent(struct pg_conn *link)
 
 /* ---- reading and writing, as fe-misc.c does */
 
-/* 1: something was read, 0: nothing is there, -1: the link is over. */
-static int read_data(struct pg_conn *link)
+int read_data(struct pg_conn *link)
 {
     bool tls = world.knobs.tls;
     int most = tls ? TLS_READS : (int)random_between(1, 8), taken = 0;
@@ -324,7 +267,7 @@ static int read_data(struct pg_conn *link)
 
 /* 0: all is sent, 1: the socket takes no more now, -1: the link is over. A failed write is not told: libpq wants to
  * read the server's last words first. */
-static int flush_data(struct pg_conn *link)
+int flush_data(struct pg_conn *link)
 {
     if (link->accepted == link->appended)
         return 0;
@@ -548,349 +491,6 @@ static void sim_finish(PGconn *link)
     free_link(link);
 }
 
-/* ---- sending, as fe-exec.c does */
-
-/* pqPipelineProcessQueue(): on to the next command of the queue. */
-static void process_queue(struct pg_conn *link)
-{
-    if (link->async == ASYNC_READY || link->async == ASYNC_BUSY ||
-        (link->async == ASYNC_IDLE && !link->queued))
-        return;
-    if (!link->queued) {
-        link->async = ASYNC_IDLE;
-        return;
-    }
-    if (link->aborted && link->queue[0] != COMMAND_SYNC) {
-        link->result = result_new(PGRES_PIPELINE_ABORTED, 0);
-        link->async = ASYNC_READY;
-    } else {
-        link->async = ASYNC_BUSY;
-    }
-}
-
-static void queue_append(struct pg_conn *link, enum command_kind kind)
-{
-    if (link->queued == QUEUE)
-        world_fail("link %d has too many commands under way", link->number);
-    link->queue[link->queued++] = kind;
-    if (!link->aborted && link->async == ASYNC_IDLE)
-        link->async = ASYNC_BUSY;
-    else if (link->aborted && (link->async == ASYNC_IDLE || link->async == ASYNC_PIPELINE_IDLE))
-        process_queue(link);
-}
-
-static void put_command(struct pg_conn *link, struct command *command)
-{
-    link->appended += command->size;
-    command->end = link->appended;
-    command->next = NULL;
-    if (link->last)
-        link->last->next = command;
-    else
-        link->first = command;
-    link->last = command;
-    world.changes++;
-}
-
-static bool may_send(struct pg_conn *link)
-{
-    if (link->status != CONNECTION_OK) {
-        snprintf(link->error, sizeof link->error, "no connection to the server\n");
-        return false;
-    }
-    if (!world.healthy && world.knobs.refuse_memory && random_chance(world.knobs.refuse_memory)) {
-        snprintf(link->error, sizeof link->error, "out of memory\n");
-        return false;
-    }
-    return true;
-}
-
-static bool end_arrived(const struct pg_conn *link)
-{
-    const struct packet *packet = link->wire.first;
-    while (packet && packet->at_us <= world.now_us && packet->kind < PACKET_END)
-        packet = packet->next;
-    return packet && packet->at_us <= world.now_us;
-}
-
-static int send_command(struct pg_conn *link, struct command *command)
-{
-    enum command_kind kind = command->kind;
-    if (kind == COMMAND_QUERY) {
-        if (end_arrived(link))
-            world_fail("link %d is sent %s although its end has arrived", link->number,
-                       command->spec->name);
-        world_trace("link %d sends %s of %d", link->number, command->spec->name, command->count);
-        oracle_sent(link, command);
-        for (int i = 0; i < command->count; i++)
-            if (command->items[i].key >= 0)
-                link->inflight[command->items[i].key] = 1;
-    }
-    put_command(link, command);
-    if (link->appended - link->accepted >= EARLY_FLUSH && flush_data(link) < 0)
-        return 0;
-    queue_append(link, kind);
-    return 1;
-}
-
-/* A statement of the caller's own, or what the engine needs for one; outside pipeline mode its Sync goes with it. */
-static int send_sql(struct pg_conn *link, struct command *command)
-{
-    if (!may_send(link)) {
-        command_free(command);
-        return 0;
-    }
-    if (!link->pipeline && (link->async != ASYNC_IDLE || link->queued))
-        world_fail("link %d is sent a statement while another is under way", link->number);
-    world_trace("link %d sends statement %d of kind %d", link->number, command->number,
-                command->sql_kind);
-    if (command->kind == COMMAND_SQL && command->sql_kind != SQL_PROBE)
-        sql_sent(link->number, command->number);
-    enum command_kind kind = command->kind;
-    put_command(link, command);
-    if (!link->pipeline)
-        put_command(link, command_sync());
-    queue_append(link, kind);
-    return link->pipeline || flush_data(link) >= 0;
-}
-
-static int plan_number(const char *name)
-{
-    int number = name && strncmp(name, "statekeep_", 10) == 0 ? atoi(name + 10) : 0;
-    if (number >= PLANS)
-        world_fail("a session prepares more than %d statements", PLANS);
-    return number;
-}
-
-static int sim_send_query(PGconn *link, const char *sql)
-{
-    struct command *command = sql_command(sql, NULL);
-    if (!command || link->pipeline)
-        world_fail("what is sent as text is not the caller's: %s", sql);
-    return send_sql(link, command);
-}
-
-static int send_plan(struct pg_conn *link, int number, const char *name, const char *sql)
-{
-    struct command *command = calloc(1, sizeof *command);
-    *command = (struct command){.kind = COMMAND_PREPARE, .size = strlen(sql) + 40};
-    snprintf(command->name, sizeof command->name, "%s", name);
-    if (link->plans[number])
-        world_fail("link %d prepares %s twice", link->number, name);
-    link->plans[number] = strdup(sql);
-    return send_sql(link, command);
-}
-
-static int sim_send_prepare(PGconn *link, const char *name, const char *sql, int count,
-                            const Oid *types)
-{
-    (void)count;
-    (void)types;
-    if (plan_number(name))
-        return send_plan(link, plan_number(name), name, sql);
-    return may_send(link) ? send_command(link, command_prepare(name, sql)) : 0;
-}
-
-static int sim_send_prepared(PGconn *link, const char *name, int count, const char *const *values,
-                             const int *sizes, const int *formats, int result_format)
-{
-    if (result_format != 0)
-        world_fail("the simulated server answers in text");
-    if (plan_number(name)) {
-        struct command *command = sql_command(link->plans[plan_number(name)], values[0]);
-        snprintf(command->name, sizeof command->name, "%s", name);
-        return send_sql(link, command);
-    }
-    return may_send(link)
-               ? send_command(link, command_query(name, NULL, count, values, sizes, formats))
-               : 0;
-}
-
-static int sim_send_params(PGconn *link, const char *sql, int count, const Oid *types,
-                           const char *const *values, const int *sizes, const int *formats,
-                           int result_format)
-{
-    (void)types;
-    if (result_format != 0)
-        world_fail("the simulated server answers in text");
-    struct command *command = sql_command(sql, count ? values[0] : NULL);
-    if (command)
-        return send_sql(link, command);
-    return may_send(link)
-               ? send_command(link, command_query(NULL, sql, count, values, sizes, formats))
-               : 0;
-}
-
-static int sim_pipeline_sync(PGconn *link)
-{
-    if (!link->pipeline)
-        return 0;
-    put_command(link, command_sync());
-    if (flush_data(link) < 0)
-        return 0;
-    queue_append(link, COMMAND_SYNC);
-    return 1;
-}
-
-static int sim_flush(PGconn *link)
-{
-    return flush_data(link);
-}
-
-/* ---- receiving */
-
-static int sim_consume(PGconn *link)
-{
-    if (link->nonblocking && flush_data(link) < 0)
-        return 0;
-    return read_data(link) >= 0;
-}
-
-static void tell_notice(struct pg_conn *link, PGresult *result)
-{
-    if (!result)
-        return;
-    if (link->notice)
-        link->notice(link->notice_argument, result);
-    result_free(result);
-}
-
-/* Without memory for the rows libpq gives an error of its own, and reads on. */
-static PGresult *rows_or_no_memory(PGresult *result)
-{
-    if (world.healthy || !random_chance(world.knobs.refuse_memory))
-        return result;
-    result_free(result);
-    return result_error(NULL, NULL, NULL, NULL);
-}
-
-static void take_message(struct pg_conn *link, enum message_kind message, PGresult *result)
-{
-    if (message == MESSAGE_NOTICE) {
-        tell_notice(link, result);
-        return;
-    }
-    if (link->async == ASYNC_IDLE) {
-        if (message == MESSAGE_ERROR)
-            tell_notice(link, result);
-        else if (result)
-            result_free(result);
-        return;
-    }
-    if (!link->pipeline && message == MESSAGE_READY) {
-        link->async = ASYNC_IDLE;
-        link->queued = 0;
-        return;
-    }
-    if (message == MESSAGE_PARSED && (!link->queued || link->queue[0] != COMMAND_PREPARE))
-        return;
-    link->aborted = message == MESSAGE_ERROR   ? link->pipeline
-                    : message == MESSAGE_READY ? false
-                                               : link->aborted;
-    if (message == MESSAGE_PARSED)
-        result = result_new(PGRES_COMMAND_OK, 0);
-    else if (message == MESSAGE_READY)
-        result = result_new(PGRES_PIPELINE_SYNC, 0);
-    else if (message == MESSAGE_RESULT)
-        result = rows_or_no_memory(result);
-    link->result = result;
-    link->async = ASYNC_READY;
-}
-
-static void parse_input(struct pg_conn *link)
-{
-    while (link->buffer.first && (link->async == ASYNC_BUSY || link->async == ASYNC_IDLE)) {
-        struct packet *packet = packet_take(&link->buffer);
-        if (packet->kind == PACKET_MESSAGE && packet->message == MESSAGE_READY)
-            link->transaction = packet->transaction;
-        if (packet->kind == PACKET_MESSAGE)
-            take_message(link, packet->message, packet->result);
-        free(packet);
-    }
-}
-
-static int sim_is_busy(PGconn *link)
-{
-    parse_input(link);
-    return link->async == ASYNC_BUSY && link->status != CONNECTION_BAD;
-}
-
-static PGresult *hand_out(struct pg_conn *link)
-{
-    PGresult *result = link->result;
-    link->result = NULL;
-    result->handed_out = true;
-    world.changes++;
-    return result;
-}
-
-static PGresult *sim_get_result(PGconn *link)
-{
-    parse_input(link);
-    if (link->async == ASYNC_BUSY) {
-        if (link->status != CONNECTION_BAD)
-            world_fail("PQgetResult() would block on link %d", link->number);
-        link->result = result_error(NULL, NULL, NULL, NULL);
-        link->async = ASYNC_IDLE;
-        return hand_out(link);
-    }
-    if (link->async == ASYNC_PIPELINE_IDLE)
-        process_queue(link);
-    else if (link->async == ASYNC_READY) {
-        PGresult *result = hand_out(link);
-        if (!link->pipeline) {
-            link->async = ASYNC_BUSY;
-            return result;
-        }
-        if (link->queued)
-            memmove(link->queue, link->queue + 1, (size_t)--link->queued * sizeof link->queue[0]);
-        link->async = ASYNC_PIPELINE_IDLE;
-        if (result->status == PGRES_PIPELINE_SYNC) {
-            process_queue(link);
-            if (!link->queued) {
-                memset(link->inflight, 0, sizeof link->inflight);
-                oracle_answered(link);
-            }
-        }
-        return result;
-    }
-    return NULL;
-}
-
-/* ---- asking the server to stop */
-
-struct pg_cancel {
-    int number; /* of the link */
-};
-
-static PGcancel *sim_get_cancel(PGconn *link)
-{
-    struct pg_cancel *cancel = malloc(sizeof *cancel);
-    cancel->number = link->number;
-    return cancel;
-}
-
-static int sim_cancel(PGcancel *cancel, char *message, int size)
-{
-    snprintf(message, (size_t)size, "not told");
-    world.changes++;
-    for (const struct pg_conn *link = links; link; link = link->next)
-        if (link->number == cancel->number && (world.healthy || !random_chance(200)))
-            server_cancel(link);
-    return 1;
-}
-
-static void sim_free_cancel(PGcancel *cancel)
-{
-    free(cancel);
-}
-
-static PGnotify *sim_notifies(PGconn *link)
-{
-    (void)link;
-    return NULL;
-}
-
 void link_reset(void)
 {
     while (links) {
@@ -905,6 +505,7 @@ void link_reset(void)
 
 void link_install(void)
 {
+    exec_install();
     keep_io.PQconnectStartParams = sim_connect_start;
     keep_io.PQconnectPoll = sim_connect_poll;
     keep_io.PQstatus = sim_status;
@@ -918,18 +519,5 @@ void link_install(void)
     keep_io.PQexitPipelineMode = sim_exit_pipeline;
     keep_io.PQtransactionStatus = sim_transaction_status;
     keep_io.PQbackendPID = sim_backend_pid;
-    keep_io.PQsendQuery = sim_send_query;
-    keep_io.PQgetCancel = sim_get_cancel;
-    keep_io.PQcancel = sim_cancel;
-    keep_io.PQfreeCancel = sim_free_cancel;
-    keep_io.PQnotifies = sim_notifies;
-    keep_io.PQsendPrepare = sim_send_prepare;
-    keep_io.PQsendQueryPrepared = sim_send_prepared;
-    keep_io.PQsendQueryParams = sim_send_params;
-    keep_io.PQpipelineSync = sim_pipeline_sync;
-    keep_io.PQflush = sim_flush;
-    keep_io.PQconsumeInput = sim_consume;
-    keep_io.PQisBusy = sim_is_busy;
-    keep_io.PQgetResult = sim_get_result;
     keep_io.PQfinish = sim_finish;
 }

@@ -4,6 +4,7 @@
  *   world.c     chance, clock, memory, threads, tracing, failing; puts the world into keep_io
  *   readiness.c struct watch: what is ready follows from the links
  *   link.c      PGconn: libpq's client side as libpq 15 behaves, over a simulated socket
+ *   exec.c      its statements
  *   result.c    PGresult
  *   command.c   what was sent, decoded from libpq's parameters
  *   server.c    sessions, transactions, a pooler, and everything that goes wrong there
