@@ -38,7 +38,7 @@ static keep_status print_sql(keep_store *store, const char *name)
 
 static keep_status make_tables(keep_store *store, const char *name)
 {
-    keep_status status = session_finish(store, keep_submit(store, name, NULL, 0, 0), NULL);
+    keep_status status = session_finish(store, keep_submit(store, name, NULL, 0, -1), NULL);
     if (status == KEEP_OK) {
         progress_end();
         printf("%s: done\n", name);

@@ -3770,9 +3770,9 @@ static const struct sql_piece memory_list_sql[] = {
      "        select m.id, row_number() over (order by m.created_at desc, m.id desc) as n from memory.memories as m\n"
      "        where $1::bigint is not null and m.agent_id = $1::bigint\n"
      "            and m.is_active and (m.expires_at is null or m.expires_at > now())\n"
-     "            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
-     "            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
-     "            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
+     "    and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
+     "    and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
+     "    and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
      "        order by m.created_at desc, m.id desc\n"
      "        limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)\n"
      "    )\n"
@@ -3781,9 +3781,9 @@ static const struct sql_piece memory_list_sql[] = {
      "        select m.id, row_number() over (order by m.id desc) as n from memory.memories as m\n"
      "        where $1::bigint is null\n"
      "            and m.is_active and (m.expires_at is null or m.expires_at > now())\n"
-     "            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
-     "            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
-     "            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
+     "    and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)\n"
+     "    and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))\n"
+     "    and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))\n"
      "        order by m.id desc\n"
      "        limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)\n"
      "    )\n"
@@ -3795,8 +3795,8 @@ static const struct sql_piece memory_list_sql[] = {
      "    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,\n"
      "        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as created_at, to_char(s.expires_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as expires_at\n"
      "    from memory.memories as s where s.id = c.id\n"
-     "    limit 1\n", NULL},
-    {PIECE_TEXT, ") as m\n"
+     "    limit 1\n"
+     ") as m\n"
      "order by c.n", NULL},
 };
 
@@ -3818,9 +3818,10 @@ static const struct sql_piece memory_recall_sql[] = {
      "    from memory.nearest($1::", NULL},
     {PIECE_VECTOR, "vector", NULL},
     {PIECE_TEXT, ", $2::bigint, $3::text::public.memory_scope, $4::bigint,\n"
-     "        case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
-     "        case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
-     "        coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as n\n"
+     "    case when $5::jsonb is not null then\n"
+     "        array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
+     "    case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
+     "    coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as n\n"
      "),\n"
      "locked as materialized (\n"
      "    select s.id\n"
@@ -3861,7 +3862,8 @@ static const struct sql_piece memory_search_sql[] = {
      "from memory.nearest($1::", NULL},
     {PIECE_VECTOR, "vector", NULL},
     {PIECE_TEXT, ", $2::bigint, $3::text::public.memory_scope, $4::bigint,\n"
-     "    case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
+     "    case when $5::jsonb is not null then\n"
+     "        array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,\n"
      "    case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,\n"
      "    coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as i\n"
      "cross join lateral (\n"
@@ -8601,7 +8603,7 @@ static const struct statement_spec KEEP_STATEMENTS[] = {
     {.name = "memory.list",
      .args = memory_list_args, .arg_count = 7,
      .columns = memory_list_columns, .column_count = 12,
-     .sql = memory_list_sql, .sql_count = 2,
+     .sql = memory_list_sql, .sql_count = 1,
      .gives = GIVES_MANY,
      .same_key = SAME_KEY_ANY,
      .resend = RESEND_YES,

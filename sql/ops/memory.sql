@@ -3,6 +3,27 @@
 -- are GatheRing's: global, circle, agent, conversation, project; fact, preference, experience, skill, relationship, context,
 -- decision, error, feedback, learning. Filters that are null let everything pass; of tags one must be among the memory's.
 
+-- text: shown
+cross join lateral (
+    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,
+        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
+    from memory.memories as s where s.id = i.id
+    limit 1
+) as m
+
+-- text: nearest
+memory.nearest($1::{vector}, $2::bigint, $3::text::public.memory_scope, $4::bigint,
+    case when $5::jsonb is not null then
+        array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,
+    case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,
+    coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint)
+
+-- text: listed
+and m.is_active and (m.expires_at is null or m.expires_at > now())
+    and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)
+    and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))
+    and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))
+
 -- op: memory.store
 -- args: key text+, value text, embedding vector?, agent_id int?, scope text?, scope_id int?, memory_type text?
 -- args: tags text[]?, importance json?, metadata json?, source_type text?, source_id int?, expires_at time?
@@ -49,10 +70,7 @@ with chosen as materialized (
     (
         select m.id, row_number() over (order by m.created_at desc, m.id desc) as n from memory.memories as m
         where $1::bigint is not null and m.agent_id = $1::bigint
-            and m.is_active and (m.expires_at is null or m.expires_at > now())
-            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)
-            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))
-            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))
+            {+listed}
         order by m.created_at desc, m.id desc
         limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)
     )
@@ -60,10 +78,7 @@ with chosen as materialized (
     (
         select m.id, row_number() over (order by m.id desc) as n from memory.memories as m
         where $1::bigint is null
-            and m.is_active and (m.expires_at is null or m.expires_at > now())
-            and ($2::text is null or m.scope = $2::text::public.memory_scope) and ($3::bigint is null or m.scope_id = $3::bigint)
-            and ($4::jsonb is null or m.memory_type::text = any (array(select jsonb_array_elements_text($4::jsonb))))
-            and ($5::jsonb is null or m.tags && array(select jsonb_array_elements_text($5::jsonb)))
+            {+listed}
         order by m.id desc
         limit coalesce($6::bigint, 100) offset coalesce($7::bigint, 0)
     )
@@ -90,16 +105,8 @@ order by c.n;
 -- is how many candidates the index keeps (100 without it; more finds more of the nearest and takes longer).
 select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,
     m.created_at, i.similarity
-from memory.nearest($1::{vector}, $2::bigint, $3::text::public.memory_scope, $4::bigint,
-    case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,
-    case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,
-    coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as i
-cross join lateral (
-    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,
-        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
-    from memory.memories as s where s.id = i.id
-    limit 1
-) as m
+from {+nearest} as i
+{+shown}
 order by i.similarity desc, m.id;
 
 -- op: memory.recall
@@ -111,10 +118,7 @@ order by i.similarity desc, m.id;
 -- As memory.search, and counts the access: access_count of each memory found is one more, last_accessed_at is now.
 with found as materialized (
     select n.id, n.similarity
-    from memory.nearest($1::{vector}, $2::bigint, $3::text::public.memory_scope, $4::bigint,
-        case when $5::jsonb is not null then array(select e.name::public.memory_type from jsonb_array_elements_text($5::jsonb) as e(name)) end,
-        case when $6::jsonb is not null then array(select e.name from jsonb_array_elements_text($6::jsonb) as e(name)) end,
-        coalesce($7::bigint, 10), ($8::jsonb)::double precision, $9::bigint) as n
+    from {+nearest} as n
 ),
 locked as materialized (
     select s.id
@@ -128,12 +132,7 @@ touched as (
 select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,
     m.created_at, i.similarity
 from found as i
-cross join lateral (
-    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,
-        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
-    from memory.memories as s where s.id = i.id
-    limit 1
-) as m
+{+shown}
 order by i.similarity desc, m.id;
 
 -- op: memory.search_text
@@ -157,12 +156,7 @@ with found as materialized (
 select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,
     m.created_at, i.rank
 from found as i
-cross join lateral (
-    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,
-        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
-    from memory.memories as s where s.id = i.id
-    limit 1
-) as m
+{+shown}
 order by i.rank desc, m.id;
 
 -- op: memory.search_both
@@ -205,12 +199,7 @@ joined as materialized (
 select m.id, m.key, m.value, m.agent_id, m.scope, m.scope_id, m.memory_type, m.tags, m.importance, m.metadata,
     m.created_at, i.similarity, i.rank, i.score
 from joined as i
-cross join lateral (
-    select s.id, s.key, s.value, s.agent_id, s.scope, s.scope_id, s.memory_type, to_json(s.tags) as tags, s.importance,
-        s.metadata, to_char(s.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
-    from memory.memories as s where s.id = i.id
-    limit 1
-) as m
+{+shown}
 order by i.score desc, m.id;
 
 -- op: memory.delete
