@@ -74,7 +74,7 @@ def test_wrong_command_lines(statekeep, words):
 def test_an_unknown_store_is_refused_with_the_known_ones(statekeep, words):
     """Before anything is opened, let alone made: the DSN leads nowhere."""
     done = statekeep(*words, "state", "nonsense", dsn="host=nowhere.invalid", code=USAGE)
-    assert 'no store "nonsense"; the stores are acp, checkpoint, gathering, room, state' in done.stderr and not done.stdout
+    assert 'no store "nonsense"; the stores are acp, checkpoint, gathering, room, schedule, state' in done.stderr and not done.stdout
 
 
 def tables(server, database):
@@ -82,14 +82,15 @@ def tables(server, database):
         "select table_name from information_schema.tables where table_schema = 'public'", database=database)}
 
 
-TABLES = {"acp": {"acp_events", "acp_runs", "acp_sessions"}, "checkpoint": {"agent_checkpoints"}, "state": {"agent_states"}}
+TABLES = {"acp": {"acp_events", "acp_runs", "acp_sessions"}, "checkpoint": {"agent_checkpoints"},
+          "schedule": {"action_leases"}, "state": {"agent_states"}}
 ALL_TABLES = set().union(*TABLES.values())
 
 
 def test_setup_makes_the_tables_again_and_again(server, database, statekeep):
     for _ in range(2):
         done = statekeep("setup", dsn=server.dsn(database))
-        assert done.stdout == "acp.setup: done\ncheckpoint.setup: done\nstate.setup: done\n"
+        assert done.stdout == "acp.setup: done\ncheckpoint.setup: done\nschedule.setup: done\nstate.setup: done\n"
     assert tables(server, database) == ALL_TABLES
     assert columns(server, database, "agent_states") == STATE_COLUMNS
 
@@ -97,8 +98,8 @@ def test_setup_makes_the_tables_again_and_again(server, database, statekeep):
 def test_setup_makes_the_tables_of_the_stores_named(server, database, statekeep):
     assert statekeep("setup", "acp", dsn=server.dsn(database)).stdout == "acp.setup: done\n"
     assert tables(server, database) == TABLES["acp"]
-    done = statekeep("setup", "state", "checkpoint", "state", dsn=server.dsn(database))
-    assert done.stdout == "state.setup: done\ncheckpoint.setup: done\n"
+    done = statekeep("setup", "state", "checkpoint", "state", "schedule", dsn=server.dsn(database))
+    assert done.stdout == "state.setup: done\ncheckpoint.setup: done\nschedule.setup: done\n"
     assert tables(server, database) == ALL_TABLES
 
 
@@ -252,7 +253,7 @@ def test_check_finds_nothing_wrong(server, ready, database, statekeep):
     out = statekeep("check", dsn=ready).stdout
     assert "nothing is wrong" in out and "none: a direct connection" in out
     assert "WRONG" not in out and "note" not in out
-    assert store_lines(out) == [fine("acp"), fine("checkpoint"), fine("state")]
+    assert store_lines(out) == [fine("acp"), fine("checkpoint"), fine("schedule"), fine("state")]
     assert server.query("select count(*) from agent_states", database=database) == [(0,)]
 
 
@@ -267,24 +268,25 @@ def test_check_wants_no_store_that_nobody_asked_for(server, database, statekeep)
     dsn = server.dsn(database)
     statekeep("setup", "state", dsn=dsn)
     out = statekeep("check", dsn=dsn).stdout
-    assert store_lines(out) == ["note store acp: not set up", "note store checkpoint: not set up", fine("state")]
+    assert store_lines(out) == [*(f"note store {name}: not set up" for name in ("acp", "checkpoint", "schedule")), fine("state")]
     assert "→ statekeep setup checkpoint makes it" in out and "nothing is wrong" in out
     assert store_lines(statekeep("check", "state", dsn=dsn).stdout) == [fine("state")]
     out = check_finds(statekeep, dsn, "→ run statekeep setup checkpoint", words=["state", "checkpoint", "state"])
     assert store_lines(out) == [fine("state"), missing("checkpoint")]
     out = check_finds(statekeep, dsn, words=["--table", "acp_runs=runs"])
     assert store_lines(out) == [
-        missing("acp", "acp_events", "runs", "acp_sessions"), "note store checkpoint: not set up", fine("state")]
+        missing("acp", "acp_events", "runs", "acp_sessions"), "note store checkpoint: not set up",
+        "note store schedule: not set up", fine("state")]
 
 
 def test_check_tells_half_a_store_from_none(server, database, ready, statekeep):
-    server.query("drop table agent_states, agent_checkpoints, acp_events", database=database)
+    server.query("drop table agent_states, agent_checkpoints, acp_events, action_leases", database=database)
     assert store_lines(check_finds(statekeep, ready, "1 thing is wrong")) == [
         'WRONG table acp.clear: relation "acp_events" does not exist', "note store checkpoint: not set up",
-        "note store state: not set up"]
+        "note store schedule: not set up", "note store state: not set up"]
     server.query("drop table acp_runs, acp_sessions", database=database)
-    assert store_lines(check_finds(statekeep, ready, "3 things are wrong", "→ run statekeep setup acp")) == [
-        missing("acp"), missing("checkpoint"), missing("state")]
+    assert store_lines(check_finds(statekeep, ready, "4 things are wrong", "→ run statekeep setup acp")) == [
+        missing("acp"), missing("checkpoint"), missing("schedule"), missing("state")]
 
 
 def check_finds(statekeep, dsn, *signs, words=(), **environment):
