@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import pathlib
+import re
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -50,6 +52,14 @@ def on_store(dsn, run):
 def event(room_id, body="hello", **more):
     source = EventSource(channel_id="sms", channel_type=ChannelType.SMS)
     return RoomEvent(room_id=room_id, source=source, content=TextContent(body=body), **more)
+
+
+def test_the_example_of_the_guide_runs(dsn):
+    guide = pathlib.Path(__file__).parent.parent / "README.md"
+    (example,) = re.findall(r"```py\n(.+?)```", guide.read_text(), re.DOTALL)
+    assert '"embedded:"' in example
+    # Ids are this run's own: the tests share a database.
+    exec(example.replace('"embedded:"', repr(dsn)).replace("support-1", f"support-{uuid.uuid4()}"), {})
 
 
 PUBLIC = [name for name, _ in inspect.getmembers(TheirStore, inspect.isfunction) if not name.startswith("_")]
