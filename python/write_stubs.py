@@ -12,6 +12,7 @@ HEAD = '''"""The operations of the stores' nouns, for type checkers; written by 
 
 import builtins
 from asyncio import Future
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 '''

@@ -115,7 +115,7 @@ class _Calls:
         elif ticket[0] == _core.KEEP_FULL:
             self._stand_in_line(future, op, start, arguments, timeout)
         else:
-            _finish(future, *ticket, op)
+            _finish(future, ticket[0], ticket[1], op)
         return future
 
     def refuse(self, op: str, error: Exception) -> asyncio.Future[Any]:
@@ -185,7 +185,7 @@ class _Calls:
             if not self._scheduled:
                 self._schedule()
         elif ticket[0] != _core.KEEP_FULL or not self._pending:
-            _finish(head.future, *ticket, head.op)  # full though nothing is in it: it will never fit
+            _finish(head.future, ticket[0], ticket[1], head.op)  # full though nothing is in it: it will never fit
         else:
             return False
         return True

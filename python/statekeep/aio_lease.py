@@ -42,7 +42,7 @@ class Lease:
 
     async def execute(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> int | None:
         """Runs a statement; how many rows it changed or gave, None where that means nothing."""
-        return (await self.query(sql, parameters, timeout=timeout)).count
+        return (await self.query(sql, parameters, timeout=timeout)).row_count
 
     @property
     def number(self) -> int:
@@ -116,8 +116,8 @@ class Lease:
         return from_json(await self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
 
     async def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncIterator[bytes]:
-        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the lease's
-        next statement, which fails an open transaction."""
+        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the
+        lease's next statement, which fails an open transaction."""
         await self._begin_copy(sql, "out", timeout)
         while piece := await self._take(timeout):
             yield piece
@@ -215,7 +215,7 @@ class Sql:
 
     async def execute(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> int | None:
         """As `query`, for how many rows were changed."""
-        return (await self.query(sql, parameters, timeout=timeout)).count
+        return (await self.query(sql, parameters, timeout=timeout)).row_count
 
     def lease(self, *, timeout: float | None = None) -> Leasing:
         """A session of the caller's own; waits at most `timeout` seconds for one, and raises Deadline then.

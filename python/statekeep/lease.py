@@ -36,11 +36,12 @@ class Lease:
 
     def query(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> Rows:
         """The rows of a statement; its parameters are $1, $2, …"""
-        return run(self._calls, self.number, sql, parameters, timeout)
+        rows: Rows = run(self._calls, self.number, sql, parameters, timeout)
+        return rows
 
     def execute(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> int | None:
         """Runs a statement; how many rows it changed or gave, None where that means nothing."""
-        return self.query(sql, parameters, timeout=timeout).count
+        return self.query(sql, parameters, timeout=timeout).row_count
 
     @property
     def number(self) -> int:
@@ -112,8 +113,8 @@ class Lease:
         return from_json(self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
 
     def copy_out(self, sql: str, *, timeout: float | None = None) -> Iterator[bytes]:
-        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the lease's
-        next statement, which fails an open transaction."""
+        """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the
+        lease's next statement, which fails an open transaction."""
         self._begin_copy(sql, "out", timeout)
         while piece := self._take(timeout):
             yield piece
@@ -176,11 +177,12 @@ class Sql:
             Invalid: the server refuses it (`sqlstate` says why), or a parameter is of a type that SQL lacks.
             Conflict: unique and exclusion violations, serialization failures, deadlocks.
         """
-        return run(self._calls, 0, sql, parameters, timeout)
+        rows: Rows = run(self._calls, 0, sql, parameters, timeout)
+        return rows
 
     def execute(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> int | None:
         """As `query`, for how many rows were changed."""
-        return self.query(sql, parameters, timeout=timeout).count
+        return self.query(sql, parameters, timeout=timeout).row_count
 
     def lease(self, *, timeout: float | None = None) -> Lease:
         """A session of the caller's own; waits at most `timeout` seconds for one, and raises Deadline then.

@@ -43,15 +43,15 @@ class Rows(list[Row]):
 
     Attributes:
         command: such as ``"SELECT 2"``.
-        count: rows returned or changed; None where the command has none.
+        row_count: rows returned or changed; None where the command has none.
         columns: names; None for a statement that returns no rows.
         types: the OIDs of their types; None likewise.
         more: results of further statements, when several were sent at once.
     """
 
-    __slots__ = ("command", "count", "columns", "types", "more")
+    __slots__ = ("command", "row_count", "columns", "types", "more")
     command: str
-    count: int | None
+    row_count: int | None
     columns: list[str] | None
     types: list[int] | None
     more: list[Rows]
@@ -70,7 +70,7 @@ def _to_rows(result: dict[str, Any], cls: type[Rows]) -> Rows:
     columns = result.get("columns")
     rows = cls() if columns is None else cls(_rows(columns, result["types"], result["rows"]))
     rows.command = result["command"]
-    rows.count = result["count"]
+    rows.row_count = result["count"]
     rows.columns = columns
     rows.types = result.get("types")
     rows.more = []

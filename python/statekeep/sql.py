@@ -126,7 +126,8 @@ class Chunks:
 def chunks_of(source: str | bytes | Iterable[Any]) -> Iterator[bytes]:
     """The pieces of a COPY in that is given whole or by an iterable."""
     chunks = Chunks()
-    for item in [source] if isinstance(source, (str, bytes, bytearray, memoryview)) else source:
+    items: Iterable[Any] = [source] if isinstance(source, (str, bytes, bytearray, memoryview)) else source
+    for item in items:
         piece = chunks.add(item)
         if piece is not None:
             yield piece

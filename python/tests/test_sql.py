@@ -77,7 +77,7 @@ def test_rows_are_dicts_that_take_positions(dsn):
         (twice,) = store.query("select 1 as a, 2 as a")
         nothing = store.query("set application_name = 'x'")
     assert rows == [{"a": 1, "b": 2}, {"a": 3, "b": 4}] and rows[1][0] == 3 and rows[0][-1] == 2
-    assert (rows.command, rows.count, rows.columns) == ("SELECT 2", 2, ["a", "b"])
+    assert (rows.command, rows.row_count, rows.columns) == ("SELECT 2", 2, ["a", "b"])
     assert twice["a"] == 2 and (twice[0], twice[1]) == (1, 2)
     assert nothing == [] and nothing.columns is None
     with pytest.raises(KeyError):

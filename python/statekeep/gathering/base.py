@@ -112,7 +112,7 @@ class DatabaseBase(SelectSteps):
             for sql, params in statements:
                 if begins and session.status == TransactionStatus.IDLE:
                     yield from session.begin()
-                count += (yield from session.execute(sql, params)).count or 0
+                count += (yield from session.execute(sql, params)).row_count or 0
             if begins:
                 yield from session.commit()
         except BaseException:

@@ -135,7 +135,7 @@ class CursorSteps:
         count = 0
         for params in params_seq:
             results = yield from self.connection._session.execute(sql, params)
-            count += results.count or 0
+            count += results.row_count or 0
         self._results, self._count = None, count
 
     def fetchone(self) -> Any:

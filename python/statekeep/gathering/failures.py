@@ -14,7 +14,8 @@ try:
 except ImportError:
     psycopg = None  # type: ignore[assignment]
 try:
-    from psycopg_pool import PoolClosed, PoolTimeout
+    from psycopg_pool import PoolClosed as PoolClosed
+    from psycopg_pool import PoolTimeout as PoolTimeout
 except ImportError:
     PoolClosed = PoolTimeout = None  # type: ignore[assignment, misc]
 

@@ -21,7 +21,7 @@ class _Fetching(Rows):
     @property
     def rowcount(self) -> int:
         """Rows given or changed; -1 where the command has no count."""
-        return -1 if self.count is None else self.count
+        return -1 if self.row_count is None else self.row_count
 
     @property
     def statusmessage(self) -> str:

@@ -14,8 +14,8 @@ from .placeholders import Params, translate
 from .written_once import Step
 
 try:
-    from psycopg import IsolationLevel
-    from psycopg.pq import TransactionStatus
+    from psycopg import IsolationLevel as IsolationLevel
+    from psycopg.pq import TransactionStatus as TransactionStatus
 except ImportError:
 
     class IsolationLevel(enum.IntEnum):  # type: ignore[no-redef]

@@ -79,7 +79,7 @@ def rows(result):
 
 
 def told(result):
-    members = {"command": result.command, "count": result.count}
+    members = {"command": result.command, "count": result.row_count}
     if result.columns is not None:
         members |= {"columns": result.columns,
                     "rows": [[value(row[i]) for i in range(len(result.columns))] for row in result]}
