@@ -97,6 +97,22 @@ def run(*command):
 
 
 @functools.cache
+def reachable(programs):
+    """The directory of programs, or where the server's account may not enter it (below /root, say) that of a copy; with
+    the copy's janitor, which must live as long."""
+    if subprocess.run(["test", "-x", programs / "postgres"], cwd="/", **account()).returncode == 0:
+        return programs, None
+    root, janitor = private_directory("none")
+    version, package = programs.parent, programs.parent.parent
+    (root / package.name).mkdir()
+    subprocess.run(["cp", "-a", version, root / package.name], check=True)
+    libraries = package.with_name(package.name + ".libs")  # where wheels keep them, found by their relative path
+    if libraries.is_dir():
+        subprocess.run(["cp", "-a", libraries, root], check=True)
+    return root / package.name / version.name / "bin", janitor
+
+
+@functools.cache
 def template(programs):
     """A data directory initialised by these programs, made once per process: copying it takes a fraction of initdb's
     time. Given with its janitor, which must live as long."""
@@ -217,7 +233,7 @@ class Server(Daemon):
 
     def __init__(self, programs=None, **settings):
         super().__init__("data/postmaster.pid")
-        self.programs = programs or find_programs()
+        self.programs = reachable(programs or find_programs())[0]
         self.settings = {**SETTINGS, **settings}
         run("cp", "-a", template(self.programs)[0], self.root / "data")
 
