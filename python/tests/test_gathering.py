@@ -174,7 +174,7 @@ def test_a_session_is_its_task_s_own(config, table):
     async def within(db, number):
         async with db.session() as session:
             first = (await session.execute("select pg_backend_pid() as pid"))[0]["pid"]
-            await asyncio.sleep(0.01)
+            await barrier.wait()  # all of them are within at once
             assert (await session.execute("select pg_backend_pid() as pid"))[0]["pid"] == first
             async with db.savepoint():
                 await session.execute(f"insert into {table} values (%s)", [number])

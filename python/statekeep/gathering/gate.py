@@ -13,7 +13,7 @@ from .failures import PoolTimeout
 
 
 def _timeout(size: int, waiting: int) -> PoolTimeout:
-    return PoolTimeout(f"no connection came free in time: {size} of {size} are out, {waiting} wait")  # type: ignore[no-any-return]
+    return PoolTimeout(f"no connection came free in time: {size} of {size} are out, {waiting} wait")
 
 
 class Gate:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar
 
-Step = Generator[Any, Any, Any]
+# The result of a method that is a generator here, and for those who call it a value, or an awaitable of one.
+Step: TypeAlias = Any
 _F = TypeVar("_F", bound=Callable[..., Step])
 _C = TypeVar("_C", bound=type)
 
