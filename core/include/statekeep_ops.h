@@ -926,7 +926,8 @@ static inline keep_op keep_room_get_thread_summaries(keep_store *store, keep_tex
 }
 
 /* room.get_unread_count: How many events of a room lie behind the mark of a channel; all of
- * them when it has none.
+ * them when it has none. In order of their indexes, lest an index without them serve while the
+ * table is small, and after.
  *   room_id     text
  *   channel_id  text
  * Result: count. */

@@ -31,24 +31,37 @@ coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')
     || coalesce(case when d.source ->> 'verification' is not null
         then jsonb_build_object('verification', d.source -> 'verification') end, '{}')
 
--- text: condition
-(f.filter ->> 'visibility' is null or e.visibility = f.filter ->> 'visibility')
-    and (jsonb_typeof(f.filter -> 'event_types') is distinct from 'array' or f.filter -> 'event_types' ? e.type)
-    and (jsonb_typeof(f.filter -> 'exclude_types') is distinct from 'array' or not f.filter -> 'exclude_types' ? e.type)
-    and (f.filter ->> 'source_channel_id' is null or e.source_channel_id = f.filter ->> 'source_channel_id')
-    and (f.filter ->> 'source_channel_type' is null or e.source_channel_type = f.filter ->> 'source_channel_type')
-    and (f.filter ->> 'correlation_id' is null or e.correlation_id = f.filter ->> 'correlation_id')
-    and (f.filter ->> 'responds_to' is null or e.responds_to = f.filter ->> 'responds_to')
-    and (f.filter ->> 'participant_id' is null or e.source_participant_id = f.filter ->> 'participant_id')
-    and (f.filter ->> 'parent_event_id' is null or e.parent_event_id = f.filter ->> 'parent_event_id')
-    and (f.filter -> 'top_level_only' is distinct from 'true' or e.parent_event_id is null)
-    and (f.filter ->> 'after_time' is null or e.created_at > (f.filter ->> 'after_time')::timestamptz)
-    and (f.filter ->> 'before_time' is null or e.created_at < (f.filter ->> 'before_time')::timestamptz)
-    and (f.filter -> 'include_blocked' is not distinct from 'true' or e.status <> 'blocked')
+-- What a filter asks for, read once: conditions on columns cost a row next to nothing.
+-- text: wanted
+i.filter ->> 'visibility' as visibility, case when jsonb_typeof(i.filter -> 'event_types') = 'array'
+    then array(select jsonb_array_elements_text(i.filter -> 'event_types')) end as types,
+case when jsonb_typeof(i.filter -> 'exclude_types') = 'array'
+    then array(select jsonb_array_elements_text(i.filter -> 'exclude_types')) end as other_types,
+i.filter ->> 'source_channel_id' as channel_id, i.filter ->> 'source_channel_type' as channel_type,
+i.filter ->> 'correlation_id' as correlation_id, i.filter ->> 'responds_to' as responds_to,
+i.filter ->> 'participant_id' as participant_id, i.filter ->> 'parent_event_id' as parent_event_id,
+i.filter -> 'top_level_only' is not distinct from 'true' as top_level_only,
+(i.filter ->> 'after_time')::timestamptz as after_time, (i.filter ->> 'before_time')::timestamptz as before_time,
+i.filter -> 'include_blocked' is not distinct from 'true' as include_blocked,
+case when i.filter is null then 'everything' when i.filter ->> 'responds_to' is not null then 'answers'
+    when i.filter ->> 'parent_event_id' is not null then 'replies'
+    when i.filter ->> 'correlation_id' is not null then 'related' else 'all' end as kind
 
--- text: few
-case when f.filter ->> 'responds_to' is not null then 'answers' when f.filter ->> 'parent_event_id' is not null
-    then 'replies' when f.filter ->> 'correlation_id' is not null then 'related' else 'all' end
+-- Behind a case the server takes it for half of the rows. Multiplied out it would seem to leave one, and a page would be
+-- made by sorting the room instead of reading it in order.
+-- text: condition
+case when (f.visibility is null or e.visibility = f.visibility) and (f.types is null or e.type = any (f.types))
+        and (f.other_types is null or e.type <> all (f.other_types))
+        and (f.channel_id is null or e.source_channel_id = f.channel_id)
+        and (f.channel_type is null or e.source_channel_type = f.channel_type)
+        and (f.correlation_id is null or e.correlation_id = f.correlation_id)
+        and (f.responds_to is null or e.responds_to = f.responds_to)
+        and (f.participant_id is null or e.source_participant_id = f.participant_id)
+        and (f.parent_event_id is null or e.parent_event_id = f.parent_event_id)
+        and (not f.top_level_only or e.parent_event_id is null)
+        and (f.after_time is null or e.created_at > f.after_time)
+        and (f.before_time is null or e.created_at < f.before_time)
+        and (f.include_blocked or e.status <> 'blocked') then true else false end
 
 -- text: rewrite
 content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),
@@ -98,6 +111,26 @@ d as materialized (
     select f.n, f.room_id, f.event, f.source,
         (s.next_index - r.count - 1 + row_number() over (partition by f.room_id order by f.n))::integer as index
     from free as f join room as r on r.room_id = f.room_id join sequence as s on s.room_id = f.room_id
+)
+
+-- text: lone
+taken as materialized (
+    select from {room_events} as e
+    where $2::jsonb ->> 'idempotency_key' is not null and e.room_id = $2::jsonb ->> 'room_id'
+        and e.source_channel_id = $2::jsonb -> 'source' ->> 'channel_id'
+        and e.idempotency_key = $2::jsonb ->> 'idempotency_key'
+        and not exists (select from {room_events} as o where o.id = $2::jsonb ->> 'id')
+    limit 1
+),
+room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
+sequence as (
+    insert into {room_event_sequences} as s (room_id, next_index)
+    select coalesce((select r.id from room as r), $1::text), 1 where not exists (select from taken)
+    on conflict (room_id) do update set next_index = s.next_index + 1
+    returning s.next_index - 1 as index
+),
+d as materialized (
+    select 1 as n, $2::jsonb as event, $2::jsonb -> 'source' as source, s.index from sequence as s
 )
 
 -- text: insert
@@ -163,6 +196,13 @@ stored as (
     from d order by d.room_id, d.n
 )
 select d.n, d.index from d order by d.n;
+-- single: the server stores a lone event a fifth quicker without arrays
+with {+lone},
+stored as (
+    {+insert}
+    from d
+)
+select d.index from d;
 
 -- op: room.commit_event
 -- args: room_id text, event json, activity bool
@@ -194,6 +234,24 @@ counted as (
             else t.updated_at end
 )
 select d.n, d.index from d order by d.n;
+-- single: the server stores a lone event a fifth quicker without arrays
+with {+lone},
+stored as (
+    {+insert}
+    from d
+),
+counted as (
+    update {rooms} as t
+    set event_count = t.event_count + 1, latest_index = d.index,
+        timers = case when not $3::boolean then t.timers
+            else '{"inactive_after_seconds": null, "closed_after_seconds": null}'::jsonb || t.timers || jsonb_build_object(
+                'last_activity_at', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) end,
+        status = case when t.status = 'paused' and $3::boolean then 'active' else t.status end,
+        paused_at = case when t.status = 'paused' and $3::boolean then null else t.paused_at end,
+        updated_at = case when t.status = 'paused' and $3::boolean then now() else t.updated_at end
+    from d where t.id = $1::text
+)
+select d.index from d;
 
 -- op: room.get_event
 -- args: event_id text
@@ -222,7 +280,7 @@ cross join lateral (
         select {+columns} from {room_events} as e
         where (i.before_index is not null or (i.newest_first and i.after_index is null)) and e.room_id = i.room_id
             and e.index < coalesce(i.before_index, 2147483648) and e.status <> 'blocked'
-        order by e.index desc, e.created_at desc, e.id desc
+        order by e.index desc
         limit i."limit" offset case when i.before_index is null then i."offset" end
     ) as e order by e.index, e.created_at, e.id
 ) as e
@@ -234,7 +292,7 @@ cross join lateral (
     select {+columns} from {room_events} as e
     where (i.before_index is not null or (i.newest_first and i.after_index is null)) is not true
         and e.room_id = i.room_id and e.index > coalesce(i.after_index, -2147483649) and e.status <> 'blocked'
-    order by e.index, e.created_at, e.id
+    order by e.index
     limit i."limit" offset case when i.after_index is null then i."offset" end
 ) as e;
 
@@ -245,7 +303,8 @@ cross join lateral (
 -- As room.list_events, but only events that fit a filter: RoomKit's EventFilter as JSON, whose missing or null fields
 -- narrow nothing. Blocked events come with `include_blocked`.
 with f as materialized (
-    select i.*, i.before_index is not null or (coalesce(i.newest_first, false) and i.after_index is null) as backward,
+    select i.*, {+wanted},
+        i.before_index is not null or (coalesce(i.newest_first, false) and i.after_index is null) as backward,
         case when i.after_index is null and i.before_index is null then i."offset" end as skip
     from unnest($1::text[], $2::jsonb[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[])
         with ordinality as i(room_id, filter, "limit", "offset", after_index, before_index, newest_first, n)
@@ -257,29 +316,29 @@ cross join lateral (
         select e.* from (
             (
                 select {+columns} from {room_events} as e
-                where {+few} = 'all' and f.backward and e.room_id = f.room_id
+                where f.kind = 'all' and f.backward and e.room_id = f.room_id
                     and e.index < coalesce(f.before_index, 2147483648) and {+condition}
                 order by e.index desc limit f."limit" + coalesce(f.skip, 0)
             )
             union all
             (
                 select {+columns} from {room_events} as e
-                where {+few} = 'all' and not f.backward and e.room_id = f.room_id
+                where f.kind = 'all' and not f.backward and e.room_id = f.room_id
                     and e.index > coalesce(f.after_index, -2147483649) and {+condition}
                 order by e.index limit f."limit" + coalesce(f.skip, 0)
             )
             union all
             select {+columns} from {room_events} as e
-            where {+few} = 'answers' and e.room_id = f.room_id and e.responds_to = f.filter ->> 'responds_to' and {+condition}
+            where f.kind = 'answers' and e.room_id = f.room_id and e.responds_to = f.responds_to and {+condition}
                 and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)
             union all
             select {+columns} from {room_events} as e
-            where {+few} = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.filter ->> 'parent_event_id'
+            where f.kind = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.parent_event_id
                 and {+condition}
                 and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)
             union all
             select {+columns} from {room_events} as e
-            where {+few} = 'related' and e.room_id = f.room_id and e.correlation_id = f.filter ->> 'correlation_id'
+            where f.kind = 'related' and e.room_id = f.room_id and e.correlation_id = f.correlation_id
                 and {+condition}
                 and e.index < coalesce(f.before_index, 2147483648) and e.index > coalesce(f.after_index, -2147483649)
         ) as e
@@ -287,34 +346,37 @@ cross join lateral (
         limit f."limit" offset f.skip
     ) as e
     order by e.index, e.created_at, e.id
-) as e
-order by f.n, e.index, e.created_at, e.id;
+) as e;
 
 -- op: room.count_events
 -- args: room_id text, filter json?
 -- gives: one count
 -- batch: yes    key: room_id    same key: any    resend: yes    writes: no
 -- How many events a room has: all of them, or those that room.find_events gives in all pages. Reads every one of them.
+with f as materialized (
+    select i.*, {+wanted}
+    from unnest($1::text[], $2::jsonb[]) with ordinality as i(room_id, filter, n)
+)
 select f.n, (
     select count(*) from (
-        select 1 from {room_events} as e where f.filter is null and e.room_id = f.room_id
+        select 1 from {room_events} as e where f.kind = 'everything' and e.room_id = f.room_id
         union all
         select 1 from {room_events} as e
-        where f.filter is not null and {+few} = 'all' and e.room_id = f.room_id and {+condition}
+        where f.kind = 'all' and e.room_id = f.room_id and {+condition}
         union all
         select 1 from {room_events} as e
-        where {+few} = 'answers' and e.room_id = f.room_id and e.responds_to = f.filter ->> 'responds_to' and {+condition}
+        where f.kind = 'answers' and e.room_id = f.room_id and e.responds_to = f.responds_to and {+condition}
         union all
         select 1 from {room_events} as e
-        where {+few} = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.filter ->> 'parent_event_id'
+        where f.kind = 'replies' and e.room_id = f.room_id and e.parent_event_id = f.parent_event_id
             and {+condition}
         union all
         select 1 from {room_events} as e
-        where {+few} = 'related' and e.room_id = f.room_id and e.correlation_id = f.filter ->> 'correlation_id'
+        where f.kind = 'related' and e.room_id = f.room_id and e.correlation_id = f.correlation_id
             and {+condition}
     ) as e
 ) as count
-from unnest($1::text[], $2::jsonb[]) with ordinality as f(room_id, filter, n);
+from f;
 
 -- op: room.get_thread_summaries
 -- args: room_id text, root_event_ids text[]
@@ -366,8 +428,11 @@ cross join lateral (
     )
     union all
     (
-        select {+columns} from {room_events} as e
-        where i.channel_id is null and e.room_id = i.room_id and e.idempotency_key = i.idempotency_key
+        select {+columns} from (
+            select {+columns} from {room_events} as e
+            where i.channel_id is null and e.room_id = i.room_id and e.idempotency_key = i.idempotency_key
+            offset 0
+        ) as e
         order by e.index limit 1
     )
 ) as e;
