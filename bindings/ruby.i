@@ -25,6 +25,7 @@
 %include "ruby_handle.i"
 %include "ruby_times.i"
 %include "ruby_documents.i"
+%include "ruby_document_times.i"
 
 %init %{
     documents_init();

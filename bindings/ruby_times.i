@@ -4,7 +4,10 @@
 #include <limits.h>
 #include <time.h>
 
-enum { TIME_UTC_OFFSET = INT_MAX - 1 }; /* UTC as rb_time_timespec_new() names it */
+enum {
+    TIME_UTC_OFFSET = INT_MAX - 1, /* UTC as rb_time_timespec_new() names it */
+    STAMP_SIZE = 20,               /* of 2026-11-21T05:58:36Z */
+};
 
 /* The number of `count` digits, or -1. */
 static int digits_at(const char *text, int count)
