@@ -6,8 +6,6 @@ import pathlib
 import subprocess
 import sys
 
-import statekeep
-
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE.parent.parent / "build" / "peers"
 
@@ -31,15 +29,29 @@ class Peer:
                               cwd=cwd or HERE, env=self.environment(stands_in, **environment))
 
 
+NEWEST = {"gathering": (3, 12)}  # the newest Python for which what a peer pins can be had
+
+
+def interpreter(newest):
+    """A Python that has StateKeep and is not newer, its version, and where its StateKeep is."""
+    ask = "import sys, statekeep; print(sys.version_info[0], sys.version_info[1], statekeep.__file__)"
+    for python in [sys.executable, *sorted(PEERS.parent.glob("venv-*/bin/python"), reverse=True)]:
+        told = subprocess.run([python, "-c", ask], capture_output=True, text=True, cwd=HERE).stdout.split(maxsplit=2)
+        if told and (newest is None or (int(told[0]), int(told[1])) <= newest):
+            return python, ".".join(told[:2]), pathlib.Path(told[2].strip()).absolute().parent
+    raise RuntimeError(f"no Python up to {newest} has StateKeep; scripts/build.sh python installs it for all there are")
+
+
 def make_peer(name):
     """The environment of requirements-<name>.txt, made once for each state of that file and each Python. Raises
     RuntimeError when PyPI does not give it."""
+    interpreting, version, package = interpreter(NEWEST.get(name))
     requirements = HERE / f"requirements-{name}.txt"
-    state = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    place = PEERS / f"{name}-{state}"
+    state = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
+    place = PEERS / f"{name}-{version}-{state}"
     python = place / "bin" / "python"
     if not (place / "made").exists():
-        for command in ([sys.executable, "-m", "venv", "--clear", place],
+        for command in ([interpreting, "-m", "venv", "--clear", place],
                         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]):
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode != 0:
@@ -49,5 +61,5 @@ def make_peer(name):
     paths.mkdir(exist_ok=True)
     link = paths / "statekeep"
     link.unlink(missing_ok=True)
-    link.symlink_to(pathlib.Path(statekeep.__file__).absolute().parent)
+    link.symlink_to(package)
     return Peer(python, paths)
