@@ -17,7 +17,6 @@ from roomkit.models.identity import Identity
 from roomkit.models.task import Observation, Task
 from roomkit.models.verification import Verification, VerificationRequest
 from roomkit.models.voice_delivery import VoiceDeliveryRecord
-
 from values import CHANNELS, ORGANIZATIONS, PAST, PEOPLE, Values
 
 

@@ -3,11 +3,10 @@
 import asyncio
 
 import pytest
+from application import ALICE, kit_on, open_room, say, seen, talk
 from roomkit.models.enums import EventStatus
 from roomkit.store.postgres import PostgresStore as TheirStore
 from statekeep.roomkit import PostgresAdvisoryLockManager, PostgresStore
-
-from application import ALICE, kit_on, open_room, say, seen, talk
 
 ROOM = "support-1"
 

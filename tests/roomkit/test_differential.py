@@ -10,13 +10,12 @@ from unittest.mock import ANY
 
 import asyncpg
 import pytest
+from histories import History
 from pydantic import BaseModel
 from roomkit.core.exceptions import AddressLinkedError, IdempotencyKeyTakenError
 from roomkit.models.task import Observation
 from roomkit.store.postgres import PostgresStore as TheirStore
 from statekeep.roomkit import PostgresStore
-
-from histories import History
 
 CALLS = int(os.environ.get("STATEKEEP_DIFFERENTIAL_CALLS", "20000"))
 SEEDS = [1, 2]

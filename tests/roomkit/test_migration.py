@@ -8,7 +8,6 @@ from roomkit.models.enums import EventStatus
 from roomkit.store.postgres import PostgresSchemaError
 from roomkit.store.postgres import PostgresStore as TheirStore
 from statekeep.roomkit import PostgresStore
-
 from values import PEOPLE, Values
 
 CASCADE = "text not null references rooms (id) on delete cascade"
