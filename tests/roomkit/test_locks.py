@@ -145,6 +145,28 @@ def test_cancelled_waiters_strand_no_room(server, url):
     assert locks(server) == 0
 
 
+def test_a_lock_granted_in_the_turn_that_cancels_its_waiter_goes_back(server, url):
+    async def scenario(manager):
+        session = manager._session
+
+        class Cancelling(dict):
+            def pop(self, key, default):  # the session is about to grant
+                asyncio.get_running_loop().call_soon(waiter.cancel)
+                return super().pop(key, default)
+
+        session._wanted = Cancelling()
+        waiter = asyncio.create_task(session.take(1))
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        for _ in range(100):
+            if locks(server) == 0:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    assert on(url, scenario)
+
+
 def test_a_lost_session_is_told_at_the_end_of_the_block_and_replaced(server, database, url):
     async def scenario(manager):
         with pytest.raises(asyncpg.PostgresConnectionError):

@@ -149,6 +149,10 @@ class _Session:
         self._wake()
         try:
             return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._unlock(key).add_done_callback(_forget)  # granted in the very turn that cancelled its waiter
+            raise
         finally:
             if self._wanted.get(key) is future:  # given up
                 del self._wanted[key]
