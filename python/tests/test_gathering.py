@@ -68,6 +68,19 @@ def test_placeholders_become_numbers(sql, params, text, values):
 
 
 @pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        (["docs", "[1]", "[1]", 5], ["[1]", "docs", "[1]", 5]),
+        (["[1]", "docs", " [2]", 5], ["[1]", "docs", " [2]", 5]),
+        ([None, "[1]", "[2]", 5], [None, "[1]", "[2]", 5]),
+        (["docs", "news", "[1]", 5], ["docs", "news", "[1]", 5]),
+    ],
+)
+def test_vectors_go_where_a_vector_has_to_be(given, passed):
+    assert list(translate("select %s::vector, %s, %s :: vector, %s", given)[1]) == passed
+
+
+@pytest.mark.parametrize(
     ("sql", "params"),
     [
         ("select %s", []), ("select %s", [1, 2]), ("select %d", [1]), ("select '%'", [1]), ("select %(a)s", {"b": 1}),

@@ -2,8 +2,6 @@
 import json
 
 CALLS = 65
-# GatheRing gives the category where its statement has the embedding: no database can take that.
-ITS_OWN_MISTAKES = {"VectorStore.search_knowledge(category)"}
 
 
 def test_gathering_s_database_methods_work(gathering_peer, gathering_database):
@@ -14,7 +12,7 @@ def test_gathering_s_database_methods_work(gathering_peer, gathering_database):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     calls = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     failed = {call["name"]: call["error"] for call in calls if call["error"]}
-    assert failed.keys() == ITS_OWN_MISTAKES, failed
+    assert not failed
     assert len(calls) == CALLS
     results = {call["name"]: call["result"] for call in calls}
     assert results["Scheduler._try_acquire_action_lock"] == "True"

@@ -15,6 +15,7 @@ from .failures import ProgrammingError
 Params = Sequence[Any] | Mapping[str, Any] | None
 
 _PLACEHOLDER = re.compile(r"%(?:\(([^)]*)\)(.?)|(.?))", re.DOTALL)
+_VECTOR_CAST = re.compile(r"\s*::\s*vector\b")
 _FORMATS = frozenset("stb")
 _CACHED_CHARACTERS = 8192  # longer texts are not worth keeping
 
@@ -26,7 +27,7 @@ def translate(sql: str, params: Params) -> tuple[str, Sequence[Any]]:
     """
     if params is None:
         return sql, ()
-    text, names, count = (_parse_cached if len(sql) <= _CACHED_CHARACTERS else _parse)(sql)
+    text, names, count, vectors = (_parse_cached if len(sql) <= _CACHED_CHARACTERS else _parse)(sql)
     if names is None:
         if isinstance(params, Mapping) and count:
             raise ProgrammingError("positional placeholders (%s) need a sequence of parameters, not a mapping")
@@ -34,6 +35,8 @@ def translate(sql: str, params: Params) -> tuple[str, Sequence[Any]]:
             raise TypeError(f"query parameters should be a sequence or a mapping, got {type(params).__name__}")
         if len(params) != count and not isinstance(params, Mapping):
             raise ProgrammingError(f"the query has {count} placeholders but {len(params)} parameters were passed")
+        if vectors:
+            params = _vectors_in_place(list(params), vectors)
         return text, params if count else ()  # type: ignore[return-value]
     if not isinstance(params, Mapping):
         raise ProgrammingError("named placeholders (%(name)s) need a mapping of parameters")
@@ -44,9 +47,30 @@ def translate(sql: str, params: Params) -> tuple[str, Sequence[Any]]:
         raise ProgrammingError(f"query parameter missing: {missing}") from None
 
 
-def _parse(sql: str) -> tuple[str, tuple[str, ...] | None, int]:
-    """The translated text, the names in the order of their numbers (None: it has none), how many numbers there are."""
+def _is_vector(value: Any) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith("[")
+
+
+def _vectors_in_place(values: list[Any], places: tuple[int, ...]) -> list[Any]:
+    """The values with those that are vectors at the placeholders that are cast to one, the others in their order.
+
+    GatheRing's ``VectorStore.search_knowledge(category=…)`` gives its category where its statement has the embedding.
+    Only such a call is touched, which no server could take: a text that is no vector where a vector has to be.
+    """
+    vectors = [value for value in values if _is_vector(value)]
+    misplaced = any(isinstance(values[place], str) and not _is_vector(values[place]) for place in places)
+    if not misplaced or len(vectors) != len(places):
+        return values
+    others = iter([value for value in values if not _is_vector(value)])
+    fitting = iter(vectors)
+    return [next(fitting) if place in places else next(others) for place in range(len(values))]
+
+
+def _parse(sql: str) -> tuple[str, tuple[str, ...] | None, int, tuple[int, ...]]:
+    """The translated text, the names in the order of their numbers (None: it has none), how many numbers there are, and
+    which of the positional ones, from 0, are cast to vector."""
     numbers: dict[str, int] = {}
+    vectors: list[int] = []
     count = 0
 
     def number(found: re.Match[str]) -> str:
@@ -59,13 +83,15 @@ def _parse(sql: str) -> tuple[str, tuple[str, ...] | None, int]:
             raise ProgrammingError(f"only '%s', '%b', '%t' are placeholders, got {found[0]!r}; write '%%' for a '%'")
         if name is not None:
             return f"${numbers.setdefault(name, len(numbers) + 1)}"
+        if _VECTOR_CAST.match(sql, found.end()):
+            vectors.append(count)
         count += 1
         return f"${count}"
 
     text = _PLACEHOLDER.sub(number, sql)
     if numbers and count:
         raise ProgrammingError("positional and named placeholders cannot be mixed")
-    return text, tuple(numbers) if numbers else None, len(numbers) or count
+    return text, tuple(numbers) if numbers else None, len(numbers) or count, tuple(vectors)
 
 
 _parse_cached = functools.lru_cache(2048)(_parse)
