@@ -110,8 +110,10 @@ class Config:
 
     @property
     def dsn(self) -> str:
-        """key=value words for libpq, and for StateKeep."""
+        """key=value words for libpq, and for StateKeep. Raises ConfigurationError for a setting that cannot be passed."""
         if self.embedded is not None:
+            if self.options or self.statement_timeout is not None:
+                raise ConfigurationError("an embedded server takes settings in its address: embedded:?conf.NAME=value")
             return self.embedded
         return " ".join(f"{key}={_word(str(value))}" for key, value in self.connect_params().items())
 
@@ -152,6 +154,11 @@ class Config:
 
     def with_database(self, database: str) -> Config:
         """The same for another database of the server."""
+        if self.embedded is not None:
+            place, _, query = self.embedded.partition("?")
+            kept = [word for word in query.split("&") if word and not word.startswith("db=")]
+            words = "&".join([*kept, f"db={quote(database, safe='')}"])
+            return replace(self, database=database, embedded=f"{place}?{words}")
         return replace(self, database=database, options=dict(self.options))
 
     def __repr__(self) -> str:
