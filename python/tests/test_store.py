@@ -85,7 +85,15 @@ def test_timeout_is_the_engine_s_deadline(silent):
         assert 0.19 < time.monotonic() - started < 2
 
 
-def test_keyboard_interrupt_ends_a_call(silent):
+@pytest.fixture
+def interruptible():
+    """Python raises KeyboardInterrupt also where it was started by a shell that had its jobs ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_keyboard_interrupt_ends_a_call(silent, interruptible):
     with statekeep.open(**silent) as store:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
