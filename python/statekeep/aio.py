@@ -27,10 +27,11 @@ else:
 class _Call(asyncio.Future[Any]):
     """One call's future. Cancelling it, or the task that awaits it, lets go of the call in the engine."""
 
-    __slots__ = ("calls", "ticket", "decode")
+    __slots__ = ("calls", "ticket", "decode", "as_bytes")
     calls: _Calls
     ticket: int  # 0: not in the engine
     decode: Callable[[Any], Any] | None  # of the engine's answer; None: it is handed out as it is
+    as_bytes: bool  # the answer is bytes
 
     def cancel(self, msg: Any | None = None) -> bool:
         if not super().cancel(msg):
@@ -97,6 +98,7 @@ class _Calls:
         future.calls = self
         future.ticket = 0
         future.decode = decode
+        future.as_bytes = as_bytes
         if self._line:
             self._stand_in_line(future, op, start, arguments, timeout)
             return future
@@ -182,6 +184,8 @@ class _Calls:
         if isinstance(ticket, int):
             head.future.ticket = ticket
             self._pending[ticket] = head.future
+            if head.future.as_bytes:
+                self._as_bytes.add(ticket)
             if not self._scheduled:
                 self._schedule()
         elif ticket[0] != _core.KEEP_FULL or not self._pending:

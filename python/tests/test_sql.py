@@ -321,3 +321,19 @@ def test_a_cancelled_task_leaves_a_usable_store(dsn):
             raise AssertionError("there was none to take")
 
     asyncio.run(main())
+
+
+def test_a_copy_out_gives_bytes_also_when_the_queue_is_full(dsn, run):
+    async def main():
+        async with statekeep.connect(dsn, connections=3, queue=2) as store:
+            pieces, others = [], []
+            copied = store.copy_out(
+                "copy (select repeat('x', 1000) from generate_series(1, 200)) to stdout (format binary)"
+            )
+            async for piece in copied:
+                pieces.append(piece)
+                others += [store.query("select 1") for _ in range(4)]  # the next piece stands in line behind them
+            await asyncio.gather(*others)
+            assert b"".join(pieces).startswith(b"PGCOPY\n\xff\r\n\0") and len(b"".join(pieces)) > 200_000
+
+    run(main())
