@@ -59,7 +59,7 @@ class Lease:
         Raises Invalid when the block swallowed the failure of a statement, so that nothing can be committed.
         """
         name = f"keep_{self._depth}"
-        await self.query(f"savepoint {name}" if self._depth else begin_text(isolation, read_only, deferrable))
+        await self._bound(f"savepoint {name}" if self._depth else begin_text(isolation, read_only, deferrable))
         self._depth += 1
         try:
             yield self
@@ -71,11 +71,22 @@ class Lease:
         if self._depth:
             await self.query(f"release savepoint {name}")
         else:
-            check_committed((await self.query("commit")).command)
+            check_committed((await self._bound("commit")).command)
+
+    async def _bound(self, sql: str) -> Rows:
+        """The begin or the end of a transaction. Cancelled, it may have happened or not: nothing that follows on the
+        lease may find a transaction open, in which it would be lost."""
+        try:
+            return await self.query(sql)
+        except asyncio.CancelledError:
+            if not self._depth and self._held.number:
+                self.query("rollback").add_done_callback(_forget)
+            raise
 
     async def _roll_back(self, name: str) -> None:
+        back = f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback"
         try:
-            await self.query(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+            await asyncio.shield(self.query(back))  # a task that is cancelled once more has no transaction, either
         except Error:
             pass  # the link is lost, and the transaction with it; the block's own exception says more
 
@@ -154,6 +165,11 @@ class Lease:
 
     async def __aexit__(self, *exception: object) -> None:
         self.close()
+
+
+def _forget(future: asyncio.Future[Rows]) -> None:
+    if not future.cancelled():
+        future.exception()  # a lost link, and the transaction with it
 
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:

@@ -337,3 +337,43 @@ def test_a_copy_out_gives_bytes_also_when_the_queue_is_full(dsn, run):
             assert b"".join(pieces).startswith(b"PGCOPY\n\xff\r\n\0") and len(b"".join(pieces)) > 200_000
 
     run(main())
+
+
+async def _cancelled(awaitable, turns):
+    """Cancels what is awaited after so many turns of the loop, and waits for its end."""
+    task = asyncio.ensure_future(awaitable)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("turns", range(1, 6))
+def test_a_lease_is_in_no_transaction_after_a_cancelled_begin(dsn, table, run, turns):
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            async with store.lease() as lease:
+                await _cancelled(lease.transaction().__aenter__(), turns)
+                await lease.execute(f"insert into {table} values (1)")
+            assert len(await store.query(f"select from {table}")) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["commit", "rollback"])
+def test_a_lease_is_in_no_transaction_after_a_cancelled_end(dsn, table, run, fails):
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            async with store.lease() as lease:
+                await _cancelled(block(lease), 20)
+                await lease.execute(f"insert into {table} values (1)")
+            assert [row["id"] for row in await store.query(f"select id from {table}")] == [1]
+
+    async def block(lease):
+        async with lease.transaction():
+            lease.query(f"insert into {table} select 2 from pg_sleep(0.3)")  # the end of the block waits behind it
+            if fails:
+                raise ZeroDivisionError
+
+    run(main())
