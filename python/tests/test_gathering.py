@@ -223,6 +223,32 @@ def test_one_object_serves_several_loops(config):
         gc.collect()
 
 
+@pytest.mark.parametrize("turns", [2, 3, 20])
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_a_connection_is_in_no_transaction_after_a_cancelled_block(config, db, table, turns, autocommit):
+    slow = []
+
+    async def block(connection):
+        async with connection.transaction():
+            if turns == 20:  # the end of the block waits behind it, and is cancelled
+                slow.append(asyncio.create_task(connection.execute(f"insert into {table} select 2 from pg_sleep(0.3)")))
+                await asyncio.sleep(0)
+
+    async def main():
+        async with AsyncPooledDatabase(config, 1, 1) as pool:
+            async with pool.connect(autocommit=autocommit) as connection:
+                task = asyncio.ensure_future(block(connection))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                await connection.execute(f"insert into {table} values (1)")
+                await connection.commit()
+        return db.execute(f"select id from {table}")
+
+    assert [row["id"] for row in asyncio.run(main())] == [1]
+
+
 def test_tasks_take_turns_on_few_connections(config, table):
     async def work(db, number):
         for i in range(3):

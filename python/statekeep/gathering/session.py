@@ -57,6 +57,7 @@ class Session:
         self.deferrable = False
         self.status = TransactionStatus.IDLE
         self.blocks = 0  # transaction blocks that are open
+        self._adrift = False  # the server may be in a transaction that nobody here is in
 
     @property
     def closed(self) -> bool:
@@ -73,6 +74,9 @@ class Session:
         if self.closed:
             raise OperationalError("the connection is closed")
         try:
+            if self._adrift:
+                yield leases.run(self.calls, self.lease.number, "rollback", (), None, self.results)
+                self._adrift = False
             results = yield leases.run(self.calls, self.lease.number, text, values, None, self.results)
         except errors.Error as error:
             if self.status == TransactionStatus.INTRANS:
@@ -92,17 +96,27 @@ class Session:
 
     def begin(self) -> Step:
         level = None if self.isolation is None else IsolationLevel(self.isolation).name
-        yield from self.send(begin_text(level, self.read_only, self.deferrable))
+        yield from self._bound(begin_text(level, self.read_only, self.deferrable))
+
+    def _bound(self, text: str) -> Step:
+        """The begin or the end of a transaction. Cancelled or interrupted, it may have happened or not."""
+        try:
+            yield from self.send(text)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self.status = TransactionStatus.IDLE
+                self._adrift = True
+            raise
 
     def commit(self) -> Step:
         self._refuse_in_block("commit")
         if self.status != TransactionStatus.IDLE:
-            yield from self.send("commit")
+            yield from self._bound("commit")
 
     def rollback(self) -> Step:
         self._refuse_in_block("rollback")
         if self.status != TransactionStatus.IDLE:
-            yield from self.send("rollback")
+            yield from self._bound("rollback")
 
     def _refuse_in_block(self, what: str) -> None:
         if self.blocks:
@@ -119,7 +133,7 @@ class Session:
         elif savepoint is None:
             savepoint = f"keep_block_{self.blocks}"
         if savepoint is not None:
-            yield from self.send(f"savepoint {quoted(savepoint)}")
+            yield from (self._bound if begins else self.send)(f"savepoint {quoted(savepoint)}")
         self.blocks += 1
         return begins, savepoint
 
@@ -128,7 +142,7 @@ class Session:
         begins, savepoint = block
         self.blocks -= 1
         if begins:
-            yield from self.send("rollback" if failed else "commit")
+            yield from self._bound("rollback" if failed else "commit")
         elif failed:
             name = quoted(savepoint or "")
             yield from self.send(f"rollback to savepoint {name}")
