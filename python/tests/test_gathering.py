@@ -117,6 +117,12 @@ def test_addresses_of_every_form(url, dsn):
     assert "p@ss" not in repr(Config.from_url(url))
 
 
+def test_no_part_of_a_password_is_told():
+    with pytest.raises(ConfigurationError) as raised:
+        Config.from_url("postgresql://user:sec/ret@host/db")
+    assert "sec" not in str(raised.value) and raised.value.__suppress_context__
+
+
 def test_a_setting_cannot_smuggle_another():
     with pytest.raises(ConfigurationError):
         Config(options={"work_mem": "8MB -c x=y"}).dsn

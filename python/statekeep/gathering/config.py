@@ -58,8 +58,8 @@ class Config:
         parts = urlsplit(f"{scheme.partition('+')[0].replace('postgres', 'postgresql', scheme == 'postgres')}://{rest}")
         try:
             port = parts.port
-        except ValueError as error:
-            raise ConfigurationError(f"the port in the URL is wrong: {error}") from error
+        except ValueError:  # its text may be a part of a password that was not escaped
+            raise ConfigurationError("the port in the URL is no port; in a password /, ?, # and @ are escaped") from None
         told = {
             "host": unquote(_host(parts.netloc)),
             "port": str(port or ""),
