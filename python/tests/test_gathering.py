@@ -423,3 +423,24 @@ def test_embeddings_are_asked_for_once():
         assert service.clear_cache() == 2
 
     asyncio.run(main())
+
+
+def test_an_embedding_is_given_though_others_push_it_out_of_the_cache():
+    async def embed(texts):
+        if "bb" in texts:
+            await pushed_out.wait()
+        return [[len(text)] for text in texts]
+
+    async def main():
+        nonlocal pushed_out
+        pushed_out = asyncio.Event()
+        service = EmbeddingService(embed, cache_size=1)
+        await service.create_embedding("a")
+        both = asyncio.create_task(service.create_embeddings(["a", "bb"]))
+        await asyncio.sleep(0)
+        await service.create_embedding("ccc")
+        pushed_out.set()
+        assert await both == [[1.0], [2.0]]
+
+    pushed_out = None
+    asyncio.run(main())

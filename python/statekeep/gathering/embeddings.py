@@ -78,13 +78,14 @@ class EmbeddingService:
         """
         keys = [hashlib.sha256(f"{self.model}:{text}".encode()).hexdigest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts) if key not in self._cache}
+        found = {key: self._cache[key] for key in keys if key not in missing}  # others may push it out meanwhile
         self._misses += len(missing)
         self._hits += len(keys) - len(missing)
-        found = dict(zip(missing, await self._ask(list(missing.values())))) if missing else {}
-        embeddings = []
+        if missing:
+            found |= zip(missing, await self._ask(list(missing.values())))
+        embeddings = [found[key] for key in keys]
         for key in keys:
-            embeddings.append(found.get(key) or self._cache[key])
-            self._cache[key] = embeddings[-1]
+            self._cache[key] = found[key]
             self._cache.move_to_end(key)
         while len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
