@@ -19,6 +19,7 @@ from statekeep.gathering import (
     Config,
     ConfigurationError,
     Database,
+    DatabasePool,
     EmbeddingService,
     IsolationLevel,
     Migrator,
@@ -443,4 +444,22 @@ def test_an_embedding_is_given_though_others_push_it_out_of_the_cache():
         assert await both == [[1.0], [2.0]]
 
     pushed_out = None
+    asyncio.run(main())
+
+
+def test_tasks_that_ask_at_once_get_one_pool(dsn, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", dsn)
+
+    async def main():
+        pools = await asyncio.gather(*(DatabasePool.get_pool() for _ in range(3)))
+        try:
+            assert pools[0] is pools[1] is pools[2]
+            assert (await pools[1].fetch("select $1::int as one", 1))[0]["one"] == 1
+        finally:
+            await DatabasePool.close_pool()
+        monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/x")
+        with pytest.raises(failures.PoolTimeout):
+            await DatabasePool.get_pool()
+        assert DatabasePool._shared is None
+
     asyncio.run(main())

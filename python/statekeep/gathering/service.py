@@ -135,9 +135,15 @@ class DatabasePool(AsyncPooledDatabase):
         """The process's pool, opened at the first call, on what the environment names."""
         if cls._shared is None or cls._shared.closed:
             config = Config.from_env()
-            pool = cls(config, *pool_sizes(None, None, _SIZES))
-            await pool.open()
-            cls._shared = pool
+            cls._shared = pool = cls(config, *pool_sizes(None, None, _SIZES))
+            try:
+                await pool.open()  # usable at once by whoever asks meanwhile
+            except BaseException:
+                if cls._shared is pool:
+                    cls._shared = None
+                await pool.close()
+                raise
+            return pool
         return cls._shared
 
     @classmethod
