@@ -33,6 +33,7 @@ class Lease:
         self._calls = calls
         self._held = held
         self._depth = 0
+        self._cursors = 0
         held.used = True
 
     def query(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> asyncio.Future[Rows]:
@@ -84,27 +85,40 @@ class Lease:
             raise
 
     async def _roll_back(self, name: str) -> None:
-        back = f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback"
+        await self._quietly(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+
+    async def _quietly(self, sql: str) -> None:
+        """What cleans up, also in a task that is cancelled once more."""
         try:
-            await asyncio.shield(self.query(back))  # a task that is cancelled once more has no transaction, either
+            await asyncio.shield(self.query(sql))
         except Error:
-            pass  # the link is lost, and the transaction with it; the block's own exception says more
+            pass  # a lost link or a failed transaction has done so already, and the block's own exception says more
 
     async def stream(
         self, sql: str, parameters: Parameters = (), *, batch: int = 1000, timeout: float | None = None
     ) -> AsyncIterator[Row]:
-        """The rows of a select one by one, `batch` of them in memory at a time. `timeout` is that of each batch."""
+        """The rows of a select one by one, `batch` of them in memory at a time. `timeout` is that of each batch.
+
+        Outside a transaction the server keeps all rows until the end, so that what else runs on the lease is not drawn
+        into one.
+        """
         if not has_cursor(sql):
             for row in await self.query(sql, parameters, timeout=timeout):
                 yield row
             return
-        async with self.transaction():
-            name = f"keep_cursor_{self._depth}"
-            await self.query(f"declare {name} no scroll cursor for {sql}", parameters, timeout=timeout)
+        self._cursors += 1
+        name = f"keep_cursor_{self._cursors}"
+        hold = "" if self._depth else "with hold "
+        await self.query(f"declare {name} no scroll cursor {hold}for {sql}", parameters, timeout=timeout)
+        ended = False
+        try:
             while rows := await self.query(f"fetch {int(batch)} from {name}", timeout=timeout):
                 for row in rows:
                     yield row
-            await self.query(f"close {name}")
+            ended = True
+        finally:
+            if hold or ended:  # left early, a transaction's cursor ends with it
+                await self._quietly(f"close {name}")
 
     async def copy_in(self, sql: str, source: Source, *, timeout: float | None = None) -> int | None:
         """Runs ``copy … from stdin``; how many rows were stored.
@@ -258,7 +272,7 @@ class Sql:
         self, sql: str, parameters: Parameters = (), *, batch: int = 1000, timeout: float | None = None
     ) -> AsyncIterator[Row]:
         """The rows of a select one by one, `batch` of them in memory at a time."""
-        async with self.lease(timeout=timeout) as lease:
+        async with self.transaction(timeout=timeout) as lease:
             async for row in lease.stream(sql, parameters, batch=batch, timeout=timeout):
                 yield row
 

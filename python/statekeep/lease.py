@@ -32,6 +32,7 @@ class Lease:
         self._calls = calls
         self._held = held
         self._depth = 0
+        self._cursors = 0
         held.used = True
 
     def query(self, sql: str, parameters: Parameters = (), *, timeout: float | None = None) -> Rows:
@@ -73,24 +74,38 @@ class Lease:
             check_committed(self.query("commit").command)
 
     def _roll_back(self, name: str) -> None:
+        self._quietly(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+
+    def _quietly(self, sql: str) -> None:
+        """What cleans up."""
         try:
-            self.query(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+            self.query(sql)
         except Error:
-            pass  # the link is lost, and the transaction with it; the block's own exception says more
+            pass  # a lost link or a failed transaction has done so already, and the block's own exception says more
 
     def stream(
         self, sql: str, parameters: Parameters = (), *, batch: int = 1000, timeout: float | None = None
     ) -> Iterator[Row]:
-        """The rows of a select one by one, `batch` of them in memory at a time. `timeout` is that of each batch."""
+        """The rows of a select one by one, `batch` of them in memory at a time. `timeout` is that of each batch.
+
+        Outside a transaction the server keeps all rows until the end, so that what else runs on the lease is not drawn
+        into one.
+        """
         if not has_cursor(sql):
             yield from self.query(sql, parameters, timeout=timeout)
             return
-        with self.transaction():
-            name = f"keep_cursor_{self._depth}"
-            self.query(f"declare {name} no scroll cursor for {sql}", parameters, timeout=timeout)
+        self._cursors += 1
+        name = f"keep_cursor_{self._cursors}"
+        hold = "" if self._depth else "with hold "
+        self.query(f"declare {name} no scroll cursor {hold}for {sql}", parameters, timeout=timeout)
+        ended = False
+        try:
             while rows := self.query(f"fetch {int(batch)} from {name}", timeout=timeout):
                 yield from rows
-            self.query(f"close {name}")
+            ended = True
+        finally:
+            if hold or ended:  # left early, a transaction's cursor ends with it
+                self._quietly(f"close {name}")
 
     def copy_in(self, sql: str, source: str | bytes | Iterable[Any], *, timeout: float | None = None) -> int | None:
         """Runs ``copy … from stdin``; how many rows were stored.
@@ -211,7 +226,7 @@ class Sql:
         self, sql: str, parameters: Parameters = (), *, batch: int = 1000, timeout: float | None = None
     ) -> Iterator[Row]:
         """The rows of a select one by one, `batch` of them in memory at a time."""
-        with self.lease(timeout=timeout) as lease:
+        with self.transaction(timeout=timeout) as lease:
             yield from lease.stream(sql, parameters, batch=batch, timeout=timeout)
 
     def copy_in(self, sql: str, source: str | bytes | Iterable[Any], *, timeout: float | None = None) -> int | None:

@@ -379,3 +379,44 @@ def test_a_lease_is_in_no_transaction_after_a_cancelled_end(dsn, table, run, fai
                 raise ZeroDivisionError
 
     run(main())
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["lease", "transaction"])
+def test_what_runs_beside_a_stream_stays_when_the_stream_is_left(dsn, table, within):
+    def beside(lease):
+        for row in lease.stream("select * from generate_series(1, 10) as id", batch=2):
+            lease.execute(f"insert into {table} values ($1)", [row["id"]])
+            if row["id"] == 3:
+                break
+
+    with statekeep.open(dsn) as store:
+        with store.lease() as lease:
+            if within:
+                with lease.transaction():
+                    beside(lease)
+            else:
+                beside(lease)
+        assert [row[0] for row in store.query(f"select id from {table} order by 1")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["lease", "transaction"])
+def test_what_runs_beside_a_stream_stays_also_on_a_loop(dsn, table, run, within):
+    async def beside(lease):
+        async for row in lease.stream("select * from generate_series(1, 10) as id", batch=2):
+            await lease.execute(f"insert into {table} values ($1)", [row["id"]])
+            if row["id"] == 3:
+                break
+        async for _ in lease.stream("select 1"):
+            await lease.execute(f"insert into {table} values (4)")
+
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            async with store.lease() as lease:
+                if within:
+                    async with lease.transaction():
+                        await beside(lease)
+                else:
+                    await beside(lease)
+            assert [row[0] for row in await store.query(f"select id from {table} order by 1")] == [1, 2, 3, 4]
+
+    run(main())

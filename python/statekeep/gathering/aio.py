@@ -184,7 +184,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
                 yield row
             return
         try:
-            async with await self._engine.lease(None) as lease:
+            async with await self._engine.lease(None) as lease, lease.transaction():
                 async for row in lease.stream(text, values, batch=batch_size):
                     yield row
         except errors.Error as error:

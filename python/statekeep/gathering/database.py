@@ -174,7 +174,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
             yield from self.execute(sql, params)
             return
         try:
-            with self._engine.lease(None) as lease:
+            with self._engine.lease(None) as lease, lease.transaction():
                 yield from lease.stream(text, values, batch=batch_size)
         except errors.Error as error:
             raise failure(error) from error
