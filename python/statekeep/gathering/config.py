@@ -59,7 +59,7 @@ class Config:
         try:
             port = parts.port
         except ValueError:  # its text may be a part of a password that was not escaped
-            raise ConfigurationError("the port in the URL is no port; in a password /, ?, # and @ are escaped") from None
+            raise ConfigurationError("the URL has no right port; in a password /, ?, # and @ are escaped") from None
         told = {
             "host": unquote(_host(parts.netloc)),
             "port": str(port or ""),
