@@ -427,6 +427,7 @@ static keep_op submit_locked(keep_store *store, const char *name, const keep_tex
         submit_start(store, op, deadline_ms);
         if (!store->options.hold)
             wait_pump(store);
+        store->gather_pause -= store->gather_pause > 0;
     }
     return ticket;
 }

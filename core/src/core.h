@@ -384,10 +384,10 @@ struct keep_store {
     struct buffer encode;
     struct waiter *waiters;
     bool leading;
-    int returning;    /* calls that are */
-    bool gathering;   /* the leader sends what is held after GATHER_MS */
-    bool held;        /* something was kept back for threads that are returning */
-    int gather_pause; /* calls left that are not */
+    int sleeping;          /* threads that wait on the watch */
+    int returning;         /* calls whose threads were woken and have not released them yet */
+    int gather_pause;      /* calls still to come that are not held for them */
+    int64_t held_until_us; /* when those that are held leave at the latest; 0: none is */
     /* keep_fd() was asked for: the host must hear of tickets finished outside keep_poll(). */
     bool watched;
     bool polling; /* inside keep_poll() */

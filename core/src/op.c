@@ -161,7 +161,7 @@ struct op *op_reserve(keep_store *store, size_t bytes, keep_status *why)
 
 void op_free(keep_store *store, struct op *op)
 {
-    assert(!op->conn && op->key_hash == 0 && op->heap_index < 0);
+    assert(!op->conn && op->key_hash == 0 && op->heap_index < 0 && !op->returning);
     store->held_count--;
     store->held_bytes -= op->arena_size;
     buffer_free(&op->result);
@@ -443,7 +443,6 @@ void op_requeue(keep_store *store, struct op *op)
 
 void op_release(keep_store *store, struct op *op)
 {
-    wait_released(store, op);
     if (op->conn) {
         if (op->state == OP_SENT) {
             op_deadline_clear(store, op);
@@ -451,6 +450,7 @@ void op_release(keep_store *store, struct op *op)
         }
         op_set_state(store, op, OP_RELEASED);
         wait_finished(store, op);
+        wait_released(store, op);
         step_arm(store, keep_io.now_us() + ABANDONED_MS * 1000);
         return;
     }
@@ -464,6 +464,7 @@ void op_release(keep_store *store, struct op *op)
             sql_ended(store, op);
         wait_finished(store, op);
     }
+    wait_released(store, op);
     if (op->unread)
         lease_return(store, op->unread);
     op_free(store, op);

@@ -28,6 +28,7 @@ static void step_arm_next(keep_store *store)
     for (struct op *op = store->delayed.first; op; op = op->next)
         step_arm(store, op->not_before_us);
     step_arm(store, pool_next_time(store));
+    step_arm(store, store->held_until_us);
 }
 
 void step(keep_store *store, int timeout_ms)
@@ -37,9 +38,11 @@ void step(keep_store *store, int timeout_ms)
     if (timeout_ms == 0) {
         count = keep_io.watch_wait(store->watch, events, LIMIT_EVENTS, 0);
     } else {
+        store->sleeping++;
         pthread_mutex_unlock(&store->lock);
         count = keep_io.watch_wait(store->watch, events, LIMIT_EVENTS, timeout_ms);
         pthread_mutex_lock(&store->lock);
+        store->sleeping--;
     }
     bool timers = store->timer_us && store->timer_us <= keep_io.now_us(), woken = false;
     for (int i = 0; i < count; i++) {

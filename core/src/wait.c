@@ -38,6 +38,7 @@ static void waiter_remove(keep_store *store, struct waiter *waiter)
         pthread_cond_signal(&store->waiters->wake); /* somebody has to lead */
 }
 
+/* It may be the leader's own call, ended by another thread while the leader waits on the watch. */
 void wait_finished(keep_store *store, struct op *op)
 {
     if (!op->waiter)
@@ -45,41 +46,55 @@ void wait_finished(keep_store *store, struct op *op)
     op->returning = true;
     store->returning++;
     pthread_cond_signal(&op->waiter->wake);
+    if (store->leading && store->sleeping > 0)
+        keep_io.watch_wake(store->watch);
 }
 
 /* ---- gathering
  *
  * Threads of a host with a lock of its own (Ruby's, Python's) come back from a batch one after the other, and the first of
  * them would send its next call alone. So calls are held while others are on their way back, until the last of them
- * submits. Whoever does not submit again must not keep the others waiting: the leader sends after GATHER_MS, and where that
- * was in vain, the next calls are not held. A held call is never stuck, as there is a leader with a bound, or the last
- * thread on its way back sends. */
+ * submits. Whoever does not submit again must not keep the others waiting: the timer goes off when nobody came back for
+ * GATHER_MS, and as that was in vain, the next calls are not held. SQL of the caller's own travels alone, so it is not held
+ * at all. */
 
 static bool wait_holds(const keep_store *store)
 {
-    return store->options.gather && store->returning > 0 && store->gather_pause == 0 &&
-           (!store->leading || store->gathering);
+    return store->options.gather && store->returning > 0 && store->queued_count > 0 &&
+           store->gather_pause == 0 && store->state == STORE_OPEN;
 }
 
 void wait_pump(keep_store *store)
 {
     if (wait_holds(store)) {
-        store->held = true;
-        return;
+        int64_t now_us = keep_io.now_us();
+        if (store->held_until_us == 0) {
+            store->held_until_us = now_us + GATHER_MS * 1000;
+            step_arm(store, store->held_until_us);
+        }
+        if (now_us < store->held_until_us) {
+            lease_pump(store);
+            return;
+        }
+        store->gather_pause = GATHER_PAUSE;
     }
-    if (store->gather_pause > 0)
-        store->gather_pause--;
-    store->held = false;
+    store->held_until_us = 0;
     pool_pump(store);
 }
 
+/* Where somebody leads, the last thread to come back has until the timer goes off to add its own next call. */
 void wait_released(keep_store *store, struct op *op)
 {
     if (!op->returning)
         return;
     op->returning = false;
-    if (--store->returning == 0 && store->held && !store->leading)
+    store->returning--;
+    if (store->held_until_us == 0)
+        return;
+    if (store->returning == 0 && !store->leading)
         wait_pump(store);
+    else
+        store->held_until_us = keep_io.now_us() + GATHER_MS * 1000;
 }
 
 void wait_interrupt(keep_store *store, struct op *op)
@@ -112,20 +127,9 @@ static bool wait_step(keep_store *store, int timeout_ms)
 
 static void wait_lead(keep_store *store, struct waiter *waiter, int64_t wait_us)
 {
-    int64_t begun_us = keep_io.now_us();
-    int returning = store->returning;
-    store->gathering = wait_holds(store);
     store->leading = true;
-    if (store->gathering && (wait_us < 0 || wait_us > GATHER_MS * 1000))
-        wait_us = GATHER_MS * 1000;
     bool host_called = wait_step(store, wait_us < 0 ? -1 : (int)((wait_us + 999) / 1000));
     store->leading = false;
-    if (store->gathering && store->held && store->returning >= returning &&
-        keep_io.now_us() - begun_us >= GATHER_MS * 1000)
-        store->gather_pause = GATHER_PAUSE;
-    store->gathering = false;
-    if (store->held)
-        wait_pump(store);
     if (host_called)
         wait_sleep(store, waiter, 1000);
 }

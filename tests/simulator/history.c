@@ -18,6 +18,7 @@ static struct {
     int threads;  /* per thousand calls of a key: those about checkpoints */
     int faulty;   /* per thousand saves */
     int default_ms;
+    int queue_ms; /* 0: none */
 } host;
 
 static void after(const struct call *own)
@@ -191,6 +192,8 @@ static struct call *submit(enum call_kind kind, int deadline_ms)
     call->submitted = ++world.order;
     call->deadline_us =
         limit_ms > 0 && kind != CALL_BAD ? world.now_us + (int64_t)limit_ms * 1000 : 0;
+    if (host.queue_ms && kind != CALL_BAD)
+        call->queue_us = world.now_us + (int64_t)host.queue_ms * 1000;
     world_trace("call %d is submitted: %s of key %d%s", call->number, name, call->key,
                 call->faulty ? ", faulty" : "");
     keep_op ticket = keep_submit(host.store, name, args, count, deadline_ms);
@@ -378,7 +381,7 @@ static void act(void)
 static void draw_options(char *json, size_t size)
 {
     struct limits *limits = &host.limits;
-    bool small = random_chance(300), sql = random_chance(500);
+    bool small = random_chance(300), sql = random_chance(500), gather = random_chance(300);
     int idle_ms = random_chance(300) ? (int)random_between(20, 2000) : 0;
     limits->connections = (int)random_between(1, 4);
     limits->queue = (int)random_between(1, random_chance(120) ? 20 : 3000);
@@ -393,6 +396,7 @@ static void draw_options(char *json, size_t size)
     host.default_ms = random_chance(500)   ? 30000
                       : random_chance(300) ? 0
                                            : (int)random_between(20, 3000);
+    host.queue_ms = random_chance(700) ? 0 : (int)random_between(1, 100);
     world.lock_ms = (int)random_between(0, 250);
     sql_reset(!sql ? 0 : limits->connections == 1 ? 1 : limits->connections - 1, idle_ms);
     const char *tables =
@@ -400,10 +404,12 @@ static void draw_options(char *json, size_t size)
     snprintf(
         json, size,
         "{\"connections\":%d,\"queue\":%d,\"batch\":%d,\"batch_bytes\":%lld,\"queue_bytes\":%lld,"
-        "\"hold\":%s,\"deadline_ms\":%d,\"connect_ms\":%d,\"lock_ms\":%d,\"lease_idle_ms\":%d%s}",
+        "\"hold\":%s,\"gather\":%s,\"deadline_ms\":%d,\"queue_ms\":%d,\"connect_ms\":%d,"
+        "\"lock_ms\":%d,\"lease_idle_ms\":%d%s}",
         limits->connections, limits->queue, limits->batch, (long long)limits->batch_bytes,
-        (long long)limits->queue_bytes, host.hold ? "true" : "false", host.default_ms,
-        (int)random_between(300, 5000), world.lock_ms, idle_ms, tables);
+        (long long)limits->queue_bytes, host.hold ? "true" : "false", gather ? "true" : "false",
+        host.default_ms, host.queue_ms, (int)random_between(300, 5000), world.lock_ms, idle_ms,
+        tables);
 }
 
 /* Every call ends, without anybody doing more than waiting on the descriptor. */

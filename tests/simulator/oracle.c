@@ -246,17 +246,22 @@ static noreturn void wrong(const struct call *call, const char *why)
                kinds[call->kind], call->key, keep_status_name(call->status), why, call->answer);
 }
 
+/* Without memory for an error's text only the status is left. */
+static bool wordless(const struct call *call)
+{
+    return world_refuses_memory() && strncmp(call->answer, "{\"message\":\"no memory", 21) == 0;
+}
+
 static void look_at_error(const struct call *call)
 {
     char *start;
     if (asprintf(&start, "{\"status\":\"%s\"", keep_status_name(call->status)) < 0)
         return;
-    bool plain = strncmp(call->answer, "{\"message\":\"no memory", 21) == 0;
     bool right = strncmp(call->answer, start, strlen(start)) == 0;
     bool whole =
         strstr(call->answer, ",\"retry\":") && call->answer[strlen(call->answer) - 1] == '}';
     free(start);
-    if (!(plain && world_refuses_memory()) && (!right || !whole))
+    if (!wordless(call) && (!right || !whole))
         wrong(call, "the error does not say so");
 }
 
@@ -287,6 +292,14 @@ static const char *conflict_fault(const struct call *call)
     return call->kind == CALL_SAVE_VERSION && call->refused ? NULL : "no other version was there";
 }
 
+/* A call that wants a connection ends past "queue_ms"; one that has left goes on, unless a fault sent it back. */
+static const char *queue_fault(const struct call *call)
+{
+    return !call->queue_us || world.now_us < call->queue_us ? "it may still wait for a connection"
+           : call->doubt && !world_faulty()                 ? "it had left"
+                                                            : NULL;
+}
+
 /* Why a call may not end this way; NULL when it may. */
 static const char *fault_of(const struct call *call)
 {
@@ -300,6 +313,9 @@ static const char *fault_of(const struct call *call)
     case KEEP_INVALID:
         return call->faulty ? NULL : "nothing is wrong with it";
     case KEEP_DEADLINE:
+        if (strstr(call->answer, "\"reason\":\"queue\"") ||
+            (!past_deadline(call) && wordless(call)))
+            return queue_fault(call);
         return !past_deadline(call)                 ? "its time is not over"
                : call_writes(call) && call->applied ? "it was committed"
                                                     : NULL;

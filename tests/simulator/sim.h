@@ -342,6 +342,7 @@ struct call {
     char *document;               /* of save and save_version, else NULL */
     uint64_t submitted, done;     /* world.order; 0: not yet */
     int64_t done_us, deadline_us; /* deadline 0: none */
+    int64_t queue_us;             /* until when it may wait for a free connection; 0: for ever */
     keep_status status;
     char *answer;
     uint64_t sent;    /* of what stores: when it first left */

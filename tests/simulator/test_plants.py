@@ -34,6 +34,16 @@ PLANTS = {
         "if (oldest == op && next && next->state == OP_BLOCKED)",
         "if (oldest == op && next && next->state == OP_BLOCKED && op->sequence % 16)",
     ),
+    "lost waiter: what is held for returning threads is held without end": Plant(
+        "wait.c",
+        "if (now_us < store->held_until_us) {",
+        "if (store->held_until_us) {",
+    ),
+    "a call that was sent ends by the limit for a free connection": Plant(
+        "op.c",
+        "if (op->state == OP_QUEUED && op->not_before_us == 0 &&",
+        "if (op->not_before_us == 0 &&",
+    ),
     "double completion: an awaited ticket is also given by keep_next()": Plant(
         "op.c",
         "op->awaited ? OP_TAKEN : OP_DONE",
