@@ -77,7 +77,8 @@ typedef enum {
  *     "deadline_ms"     of a call that gives 0                        30000  (0: none)
  *     "connect_ms"      how long calls wait for an unreachable server 5000
  *     "lock_ms"         how long a batch waits for a foreign row lock 200
- *     "queue_ms"        how long a call may wait for a free connection; then DEADLINE, reason "queue"  0  (0: as "deadline_ms")
+ *     "queue_ms"        how long a call may wait for a free connection; then DEADLINE, reason "queue"; what was sent goes on, and
+ *                       what waits for a server, a row lock or an elder call of its key    0 (0: as "deadline_ms")
  *     "queue"           most calls held, finished ones included       16384
  *     "queue_bytes"     most bytes of arguments held                  268435456
  *     "batch"           most calls in one batch                       256
@@ -86,9 +87,10 @@ typedef enum {
  *     "lease_idle_ms"   how long a lease may lie unused (no call of it under way) before it is taken back: its link is
  *                       ended, admin.stats counts it              600000 (0: for ever)
  *     "hold"            true: submitting does not send, keep_poll() does (for hosts with a loop turn to end)  false
- *     "gather"          true: while threads that keep_wait() woke have not released their tickets, submitting does not send:
- *                       the last of them does, or the leader once none came back for 1 ms (for hosts whose threads run
- *                       one at a time, and so would send one at a time)                                    false
+ *     "gather"          true: operations submitted while threads that keep_wait() woke have not released their tickets are held
+ *                       until the last of them submits (or releases, when nobody waits), but leave once none came back for
+ *                       1 ms; then the next 32 are not held. Somebody must wait or poll meanwhile. For hosts whose threads
+ *                       run one at a time, and so would send one at a time; release a ticket before submitting the next call  false
  * Status: KEEP_OK, KEEP_INVALID (dsn, options), KEEP_NO_MEMORY. */
 KEEP_API keep_status keep_open(keep_store **out, const char *dsn, const char *options);
 
