@@ -1,7 +1,7 @@
 /* Which connection does what next, when to open another one, and what becomes of waiting calls when none can be had.
  *
- * No timer gathers batches (but see "gather" in wait.c): while connections are busy calls gather by themselves, and a connection that comes free
- * takes its share of what waits. A lone call leaves at once. */
+ * No timer gathers batches (but see "gather" in wait.c): while connections are busy calls gather by themselves, and a
+ * connection that comes free takes its share of what waits. A lone call leaves at once. */
 #include "core.h"
 
 #include <stdio.h>
