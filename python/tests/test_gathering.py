@@ -397,6 +397,38 @@ def test_who_lost_an_action_is_told(db):
         assert run.lost
 
 
+def test_an_action_that_cannot_be_renewed_is_lost_when_its_time_is_over(db, monkeypatch):
+    def unreachable(calls, op, *arguments):
+        if op == "schedule.renew":
+            raise OSError("no server")
+        return call(calls, op, *arguments)
+
+    call = actions.call
+    monkeypatch.setattr(actions, "call", unreachable)
+    with db.action(1, namespace=f"test-{uuid.uuid4().hex}", ttl=0.3) as run:
+        assert not run.lost
+        time.sleep(0.4)
+        assert run.lost
+
+
+def test_a_pool_waits_for_its_server(config, monkeypatch):
+    answers = [failures.OperationalError("not yet"), failures.OperationalError("not yet"), None]
+
+    def check(pool):
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+
+    monkeypatch.setattr(PooledDatabase, "check", check)
+    with PooledDatabase(config) as pool:
+        pool.wait(5)
+        assert not answers
+        answers[:] = [failures.OperationalError("never")] * 100
+        with pytest.raises(failures.PoolTimeout, match="never"):
+            pool.wait(0.5)
+        assert len(answers) < 99
+
+
 def test_who_cannot_ask_runs_nothing(caplog):
     async def main():
         async with AsyncDatabase(nowhere).action(1) as run:
@@ -458,6 +490,7 @@ def test_tasks_that_ask_at_once_get_one_pool(dsn, monkeypatch):
         finally:
             await DatabasePool.close_pool()
         monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/x")
+        monkeypatch.setattr(DatabasePool, "wait", lambda pool, timeout: AsyncPooledDatabase.wait(pool, 0.3))
         with pytest.raises(failures.PoolTimeout):
             await DatabasePool.get_pool()
         assert DatabasePool._shared is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,12 +26,18 @@ logger = logging.getLogger(__name__)
 @dataclass
 class Run:
     """An action that is this process's to run. `token` is higher than those of all runs before: store it with results,
-    and results of a run whose time was over can be refused. `lost` becomes true when somebody else has taken over."""
+    and results of a run whose time was over can be refused."""
 
     action: str
     token: int
     holder: str = field(repr=False)
-    lost: bool = False
+    until: float = field(repr=False)  # by time.monotonic(), and no later than the row's own expiry
+    taken_over: bool = field(default=False, repr=False)
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else has taken over, or may have: it could not be renewed in time."""
+        return self.taken_over or time.monotonic() >= self.until
 
 
 def _wanted(namespace: str, action_id: int | str, due: datetime | None, ttl: float) -> dict[str, Any]:
@@ -42,8 +49,8 @@ def _wanted(namespace: str, action_id: int | str, due: datetime | None, ttl: flo
     }
 
 
-def _given(wanted: dict[str, Any], taken: dict[str, Any] | None) -> Run | None:
-    return None if taken is None else Run(wanted["action"], taken["token"], wanted["holder"])
+def _given(wanted: dict[str, Any], taken: dict[str, Any] | None, until: float) -> Run | None:
+    return None if taken is None else Run(wanted["action"], taken["token"], wanted["holder"], until)
 
 
 class Actions:
@@ -63,8 +70,9 @@ class Actions:
             ttl: seconds after which others may take over when this process is gone; renewed while the block runs.
         """
         wanted = _wanted(namespace, action_id, due, ttl)
+        until = time.monotonic() + ttl
         try:
-            run = _given(wanted, call(self._engine.calls, "schedule.acquire", wanted, None, False))
+            run = _given(wanted, call(self._engine.calls, "schedule.acquire", wanted, None, False), until)
         except Exception as error:
             logger.warning("action %s is not run: the database cannot be asked: %s", wanted["action"], error)
             run = None
@@ -85,22 +93,27 @@ class Actions:
 
     def _renew(self, run: Run, ttl: float, over: threading.Event) -> None:
         arguments = {"action": run.action, "token": run.token, "ttl_ms": int(ttl * 1000)}
-        while not over.wait(ttl / 3) and not run.lost:
+        while not over.wait(ttl / 3) and not run.taken_over:
+            until = time.monotonic() + ttl
             try:
                 call(self._engine.calls, "schedule.renew", arguments, ttl / 3, False)
+                run.until = until
             except errors.Conflict:
-                run.lost = True
-            except errors.Error as error:
+                run.taken_over = True
+            except Exception as error:  # whatever it is, the next renewal may succeed
                 logger.warning("action %s could not be renewed: %s", run.action, error)
 
     def _finish(self, run: Run, done: bool) -> None:
         arguments = {"action": run.action, "token": run.token, "done": done}
         try:
             call(self._engine.calls, "schedule.finish", arguments, None, False)
-        except errors.Error as error:
-            if done:
+        except Exception as error:
+            if not done:  # the block's own exception goes on, and the row's time ends by itself
+                logger.warning("action %s could not be let go: %s", run.action, error)
+            elif isinstance(error, errors.Error):
                 raise failure(error) from error
-            logger.warning("action %s could not be let go: %s", run.action, error)  # its time ends by itself
+            else:
+                raise
 
 
 class AsyncActions:
@@ -120,8 +133,9 @@ class AsyncActions:
             ttl: seconds after which others may take over when this process is gone; renewed while the block runs.
         """
         wanted = _wanted(namespace, action_id, due, ttl)
+        until = time.monotonic() + ttl
         try:
-            run = _given(wanted, await call(self._engine.calls, "schedule.acquire", wanted, None, False))
+            run = _given(wanted, await call(self._engine.calls, "schedule.acquire", wanted, None, False), until)
         except Exception as error:
             logger.warning("action %s is not run: the database cannot be asked: %s", wanted["action"], error)
             run = None
@@ -139,20 +153,25 @@ class AsyncActions:
 
     async def _renew(self, run: Run, ttl: float) -> None:
         arguments = {"action": run.action, "token": run.token, "ttl_ms": int(ttl * 1000)}
-        while not run.lost:
+        while not run.taken_over:
             await asyncio.sleep(ttl / 3)
+            until = time.monotonic() + ttl
             try:
                 await call(self._engine.calls, "schedule.renew", arguments, ttl / 3, False)
+                run.until = until
             except errors.Conflict:
-                run.lost = True
-            except errors.Error as error:
+                run.taken_over = True
+            except Exception as error:  # whatever it is, the next renewal may succeed
                 logger.warning("action %s could not be renewed: %s", run.action, error)
 
     async def _finish(self, run: Run, done: bool) -> None:
         arguments = {"action": run.action, "token": run.token, "done": done}
         try:
             await call(self._engine.calls, "schedule.finish", arguments, None, False)
-        except errors.Error as error:
-            if done:
+        except Exception as error:
+            if not done:  # the block's own exception goes on, and the row's time ends by itself
+                logger.warning("action %s could not be let go: %s", run.action, error)
+            elif isinstance(error, errors.Error):
                 raise failure(error) from error
-            logger.warning("action %s could not be let go: %s", run.action, error)  # its time ends by itself
+            else:
+                raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -16,6 +18,9 @@ from .failures import Error, PoolClosed, PoolTimeout
 from .placeholders import Params
 from .results import AsyncResults, Results
 from .written_once import Step, arun, run
+
+
+_ASK_AGAIN = 0.2  # seconds between two questions whether the server is there
 
 
 def pool_sizes(min_size: int | None, max_size: int | None, defaults: tuple[int, int]) -> tuple[int, int]:
@@ -134,12 +139,16 @@ class PooledDatabase(_Sized, Database):
 
     def wait(self, timeout: float = 30.0) -> None:
         """Waits until the server answers. Raises PoolTimeout."""
-        try:
-            self.check()
-        except PoolClosed:
-            raise
-        except Error as error:
-            raise PoolTimeout(f"no connection after {timeout} seconds: {error}") from error
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                return self.check()
+            except PoolClosed:
+                raise
+            except Error as error:
+                if time.monotonic() + _ASK_AGAIN >= until:
+                    raise PoolTimeout(f"no connection after {timeout} seconds: {error}") from error
+            time.sleep(_ASK_AGAIN)
 
 
 class AsyncPooledDatabase(_Sized, AsyncDatabase):
@@ -210,12 +219,16 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
 
     async def wait(self, timeout: float = 30.0) -> None:
         """Waits until the server answers. Raises PoolTimeout."""
-        try:
-            await self.check()
-        except PoolClosed:
-            raise
-        except Error as error:
-            raise PoolTimeout(f"no connection after {timeout} seconds: {error}") from error
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                return await self.check()
+            except PoolClosed:
+                raise
+            except Error as error:
+                if time.monotonic() + _ASK_AGAIN >= until:
+                    raise PoolTimeout(f"no connection after {timeout} seconds: {error}") from error
+            await asyncio.sleep(_ASK_AGAIN)
 
     async def __aenter__(self) -> AsyncPooledDatabase:
         await self.open()
