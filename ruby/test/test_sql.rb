@@ -116,6 +116,66 @@ class TestSql < Minitest::Test
     assert_equal "25P02", error.sqlstate
   end
 
+  # Has the thread interrupted in the end of a transaction, which waits behind a statement of another thread.
+  def interrupt_end(lease)
+    other = nil
+    assert_raises(Timeout::Error) do
+      lease.transaction do |tx|
+        other = Thread.new do
+          tx.execute("insert into #{@table} select 2 from pg_sleep(0.5)")
+        rescue StateKeep::Cancelled
+          nil # with the lease
+        end
+        running = "select from pg_stat_activity where query like $1 and state = 'active'"
+        sleep 0.01 while store.query(running, "insert into #{@table}%").empty?
+        thread = Thread.current
+        Thread.new { sleep(0.1) && thread.raise(Timeout::Error) }
+        yield if block_given?
+      end
+    end
+    other.join
+  end
+
+  def test_an_interrupted_begin_leaves_no_transaction
+    store.lease do |lease|
+      lease.define_singleton_method(:query) do |sql, *parameters, **options|
+        super(sql, *parameters, **options).tap { raise Timeout::Error if sql.start_with?("begin") } # as the answer arrives
+      end
+      assert_raises(Timeout::Error) { lease.transaction { flunk } }
+      lease.execute("insert into #{@table} values (1)")
+    end
+    assert_equal [1], ids
+  end
+
+  def test_an_interrupted_commit_leaves_no_transaction
+    store.lease do |lease|
+      interrupt_end(lease)
+      lease.execute("insert into #{@table} values (1)")
+    end
+    assert_equal [1], ids
+  end
+
+  def test_after_an_interrupted_rollback_the_lease_is_gone
+    store.lease do |lease|
+      interrupt_end(lease) { raise "no" }
+      assert_raises(StateKeep::Invalid) { lease.execute("insert into #{@table} values (1)") }
+    end
+    assert_empty ids
+  end
+
+  def test_an_interrupted_savepoint_leaves_its_transaction
+    store.transaction do |tx|
+      tx.define_singleton_method(:query) do |sql, *parameters, **options|
+        raise Timeout::Error if sql.start_with?("savepoint")
+
+        super(sql, *parameters, **options)
+      end
+      assert_raises(Timeout::Error) { tx.transaction { flunk } }
+      tx.execute("insert into #{@table} values (1)")
+    end
+    assert_equal [1], ids
+  end
+
   def test_transactions_nest_by_savepoints
     store.transaction(isolation: :repeatable_read) do |tx|
       assert_equal "repeatable read", tx.query("show transaction_isolation").first.values.first

@@ -71,17 +71,22 @@ module StateKeep
     # @return what the block gives; nil after Rollback
     # @raise [Invalid] when the block swallowed the failure of a statement, so that nothing can be committed
     def transaction(isolation: nil, read_only: false, deferrable: false)
-      name = "keep_#{@depth}"
-      query(@depth.zero? ? begin_text(isolation, read_only, deferrable) : "savepoint #{name}")
-      @depth += 1
+      depth = @depth
+      begins = depth.zero? ? begin_text(isolation, read_only, deferrable) : "savepoint keep_#{depth}"
       begin
+        query(begins)
+        @depth = depth + 1
+        stage = :begun
         value = yield self
-        ended = true
+        stage = :ending
+        @depth = depth
+        commit
+        stage = :ended
       rescue Rollback
         nil
       ensure
-        @depth -= 1
-        ended ? commit(name) : roll_back(name)
+        @depth = depth
+        settle(stage)
       end
       value
     end
@@ -186,15 +191,28 @@ module StateKeep
     end
 
     # A transaction in which a statement failed ends with ROLLBACK, whatever is asked for.
-    def commit(name)
-      return query("release savepoint #{name}") unless @depth.zero?
+    def commit
+      return query("release savepoint keep_#{@depth}") unless @depth.zero?
       return unless query("commit").command == "ROLLBACK"
 
       raise Invalid.new("nothing was committed: a statement of the transaction had failed", op: "sql.commit", sqlstate: "25P02")
     end
 
-    def roll_back(name)
-      quietly(@depth.zero? ? "rollback" : "rollback to savepoint #{name}; release savepoint #{name}")
+    # A begin or commit that was interrupted (Timeout, Thread#raise) may have happened or not. Nothing that follows on the lease
+    # may find a transaction open, in which it would be lost: where the rollback is interrupted or fails, too, the lease goes
+    # back. What became of a savepoint does not matter to its transaction, and rolling back to one that is not there would end
+    # that.
+    def settle(stage)
+      if @depth.zero?
+        query("rollback") unless stage == :ended
+      elsif stage == :begun
+        query("rollback to savepoint keep_#{@depth}; release savepoint keep_#{@depth}")
+      end
+      settled = true
+    rescue Error
+      nil # a lost link ended the transaction already; what the block raised says more
+    ensure
+      close unless settled
     end
 
     # What cleans up: a lost link or a failed transaction has done so already, and what the block raised says more.
