@@ -58,23 +58,36 @@ class Lease:
 
         Raises Invalid when the block swallowed the failure of a statement, so that nothing can be committed.
         """
-        name = f"keep_{self._depth}"
-        self.query(f"savepoint {name}" if self._depth else begin_text(isolation, read_only, deferrable))
-        self._depth += 1
+        depth = self._depth
+        begins = f"savepoint keep_{depth}" if depth else begin_text(isolation, read_only, deferrable)
+        begun = ended = False
         try:
+            self.query(begins)
+            self._depth, begun = depth + 1, True
             yield self
+            self._depth, begun = depth, False
+            command = self.query(f"release savepoint keep_{depth}" if depth else "commit").command
+            ended = True
+            if not depth:
+                check_committed(command)
         except BaseException:
-            self._depth -= 1
-            self._roll_back(name)
+            self._depth = depth
+            if begun or not (depth or ended):
+                self._roll_back()
             raise
-        self._depth -= 1
-        if self._depth:
-            self.query(f"release savepoint {name}")
-        else:
-            check_committed(self.query("commit").command)
 
-    def _roll_back(self, name: str) -> None:
-        self._quietly(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+    def _roll_back(self) -> None:
+        """What an interrupt (KeyboardInterrupt) reached may have happened or not, also a begin or commit. Nothing that
+        follows on the lease may find a transaction open, in which it would be lost: where the rollback is interrupted
+        or fails, too, the lease goes back."""
+        name = f"keep_{self._depth}"
+        try:
+            self.query(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+        except Error:
+            self.close()  # a lost link ended the transaction already; the block's own exception says more
+        except BaseException:
+            self.close()
+            raise
 
     def _quietly(self, sql: str) -> None:
         """What cleans up."""

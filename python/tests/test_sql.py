@@ -1,8 +1,10 @@
 """SQL of the caller's own, on the store for threads and on the one for asyncio."""
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
+import signal
 import threading
 import uuid
 import warnings
@@ -420,3 +422,88 @@ def test_what_runs_beside_a_stream_stays_also_on_a_loop(dsn, table, run, within)
             assert [row[0] for row in await store.query(f"select id from {table} order by 1")] == [1, 2, 3, 4]
 
     run(main())
+
+
+@pytest.fixture
+def interrupt():
+    """Has the main thread interrupted, as by Ctrl-C, after so many seconds."""
+
+    def raised(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, raised)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def _interrupted_end(store, lease, table, interrupt, failure):
+    """Interrupts the end of a transaction, which waits behind a statement of another thread."""
+
+    def insert():
+        with contextlib.suppress(statekeep.Cancelled):  # with the lease, where that goes
+            lease.execute(slow)
+
+    slow = f"insert into {table} select 2 from pg_sleep(0.5)"
+    other = threading.Thread(target=insert)
+    running = "select 1 from pg_stat_activity where query = $1 and state = 'active'"
+    with pytest.raises(KeyboardInterrupt), lease.transaction():
+        other.start()
+        while not store.query(running, [slow]):
+            pass
+        interrupt(0.1)
+        if failure:
+            raise failure
+    other.join()
+
+
+def _interrupted(query, word, after):
+    """A lease's `query` that is interrupted at statements which begin with a word: before them, or as they return."""
+
+    def interrupted(sql, *arguments, **options):
+        if sql.startswith(word) and not after:
+            raise KeyboardInterrupt
+        rows = query(sql, *arguments, **options)
+        if sql.startswith(word):
+            raise KeyboardInterrupt
+        return rows
+
+    return interrupted
+
+
+def test_a_lease_is_in_no_transaction_after_an_interrupted_begin(dsn, table, monkeypatch):
+    with statekeep.open(dsn) as store:
+        with store.lease() as lease:
+            monkeypatch.setattr(lease, "query", _interrupted(lease.query, "begin", after=True))
+            with pytest.raises(KeyboardInterrupt), lease.transaction():
+                raise AssertionError("it never began")
+            lease.execute(f"insert into {table} values (1)")
+        assert [row[0] for row in store.query(f"select id from {table}")] == [1]
+
+
+def test_a_lease_is_in_no_transaction_after_an_interrupted_commit(dsn, table, interrupt):
+    with statekeep.open(dsn) as store:
+        with store.lease() as lease:
+            _interrupted_end(store, lease, table, interrupt, None)
+            lease.execute(f"insert into {table} values (1)")
+        assert [row[0] for row in store.query(f"select id from {table}")] == [1]
+
+
+def test_a_lease_is_gone_after_an_interrupted_rollback(dsn, table, interrupt):
+    with statekeep.open(dsn) as store:
+        with store.lease() as lease:
+            _interrupted_end(store, lease, table, interrupt, ZeroDivisionError())
+            with pytest.raises(statekeep.Invalid, match="given back"):
+                lease.execute(f"insert into {table} values (1)")
+        assert len(store.query(f"select from {table}")) == 0
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupted_savepoint_leaves_its_transaction(dsn, table, monkeypatch, after):
+    with statekeep.open(dsn) as store:
+        with store.transaction() as lease:
+            monkeypatch.setattr(lease, "query", _interrupted(lease.query, "savepoint", after))
+            with pytest.raises(KeyboardInterrupt), lease.transaction():
+                raise AssertionError("it never began")
+            lease.execute(f"insert into {table} values (1)")
+        assert [row[0] for row in store.query(f"select id from {table}")] == [1]
