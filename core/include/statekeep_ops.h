@@ -647,6 +647,8 @@ static inline keep_op keep_room_create(keep_store *store, keep_text room_id, kee
 
 /* room.create_identity: Stores a new identity with its addresses. Gives null, or the channel
  * type of an address that another identity of its organization has: then nothing was stored.
+ * An address that another identity gets while this call runs is the server's violation of the
+ * addresses' primary key: nothing was stored either, and a second call gives its channel type.
  *   identity_id  text
  *   identity     json
  * Result: linked. */
@@ -685,7 +687,9 @@ static inline keep_op keep_room_delete(keep_store *store, keep_text room_id, int
 
 /* room.delete_event: Deletes an event, with `cascade_replies` its replies too, and the edits
  * and deletes of what it deletes. Gives them: the event, its replies, then the changes, each
- * kind by index; an empty list when the room has no such event.
+ * kind by index; an empty list when the room has no such event. Not deleted is what came into
+ * the room while this call waited for its turn: a reply, edit or delete from that moment
+ * stays, without its target.
  *   room_id          text
  *   event_id         text
  *   cascade_replies  bool
@@ -1379,7 +1383,8 @@ static inline keep_op keep_room_update_verification_request(keep_store *store,
 }
 
 /* room.write_change_target: Writes an event of the room anew as room.update_event does; if its
- * metadata says `"deleted": true`, its edits are marked the same.
+ * metadata says `"deleted": true`, its edits are marked the same, but for one that came into
+ * the room while this call waited for its turn: room.mark_edits_deleted marks that.
  *   room_id  text
  *   target   json
  * Result: event_id.

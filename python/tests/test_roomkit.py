@@ -14,7 +14,7 @@ if sys.version_info < (3, 12):
     pytest.skip("RoomKit needs Python 3.12", allow_module_level=True)
 
 import asyncpg
-from roomkit.core.exceptions import IdempotencyKeyTakenError, RoomNotFoundError
+from roomkit.core.exceptions import AddressLinkedError, IdempotencyKeyTakenError, RoomNotFoundError
 from roomkit.models.channel import ChannelBinding
 from roomkit.models.enums import ChannelType, RoomStatus
 from roomkit.models.event import EventSource, RoomEvent, SystemContent, TextContent
@@ -260,6 +260,30 @@ class TestWhatTheirsLoses:
             return await store.get_identity(identity.id)
 
         assert on_store(scenario) == identity
+
+    def test_an_address_taken_while_the_identity_is_created_is_the_same_error(self, dsn, on_store):
+        address = f"+{uuid.uuid4().int}"
+        identity = Identity(id=f"identity-{uuid.uuid4()}", channel_addresses={"sms": [address]})
+
+        async def scenario(store):
+            async with statekeep.connect(dsn) as engine:
+                async with engine.transaction() as other:
+                    await other.query("insert into identities (id) values ($1)", [address])
+                    await other.query(
+                        "insert into identity_addresses (channel_type, address, identity_id) values ('sms', $1, $1)",
+                        [address],
+                    )
+                    pid = (await other.query("select pg_backend_pid()"))[0][0]
+                    creating = asyncio.create_task(store.create_identity(identity))
+                    waiting = "select exists (select from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))"
+                    async with asyncio.timeout(30):
+                        while not (await engine.query(waiting, [pid]))[0][0]:
+                            await asyncio.sleep(0.01)
+                with pytest.raises(AddressLinkedError, match="sms"):
+                    await creating
+            assert await store.get_identity(identity.id) is None
+
+        on_store(scenario)
 
     def test_participants_keep_their_candidates(self, on_store, room_id):
         participant = Participant(room_id=room_id, id="p", channel_id="sms", candidates=["a", "b"])

@@ -2,7 +2,8 @@
 -- takes RoomKit's default.
 --
 -- Every write of events locks the room's row first (for no key update, so that other writers of the room's rows pass), then
--- the row of its index sequence. So writes of one room never deadlock, RoomKit's own beside them included.
+-- the row of its index sequence if it needs that; only what writes a single event by its id does without, since it waits
+-- with nothing held. So writes of one room never deadlock, RoomKit's own commits and appends beside them included.
 
 -- text: event_row
 e.id, e.room_id, e.type,
@@ -460,11 +461,12 @@ update {room_events} as t set delivery_results = $3::jsonb where t.id = $2::text
 -- batch: no    key: room_id    same key: serial    resend: yes    writes: yes
 -- fails: ABSENT the event is not in the room
 -- Writes an event of the room anew as room.update_event does; if its metadata says `"deleted": true`, its edits are marked
--- the same.
+-- the same, but for one that came into the room while this call waited for its turn: room.mark_edits_deleted marks that.
 with d as (select $2::jsonb as event, $2::jsonb -> 'source' as source),
+room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
 changed as (
     update {room_events} as t set {+rewrite}
-    from d where t.id = d.event ->> 'id' and t.room_id = $1::text
+    from d where t.id = d.event ->> 'id' and t.room_id = (select r.id from room as r)
     returning t.id, t.metadata -> 'deleted' is not distinct from 'true' as deleted
 ),
 marked as (
@@ -532,16 +534,25 @@ from placed as p;
 -- gives: none
 -- batch: no    key: room_id    same key: serial    resend: yes    writes: yes
 -- Marks the edits of an event deleted, as room.commit_change does.
+with room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update)
 update {room_events} as t set metadata = t.metadata || '{"deleted": true}'
-where t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $2::text;
+where t.room_id = $1::text and exists (select from room) and t.content ->> 'type' = 'edit'
+    and t.content ->> 'target_event_id' = $2::text;
 
 -- op: room.delete_event
 -- args: room_id text, event_id text, cascade_replies bool
 -- gives: many {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: no    key: room_id    same key: serial    resend: no    writes: yes
 -- Deletes an event, with `cascade_replies` its replies too, and the edits and deletes of what it deletes. Gives them: the
--- event, its replies, then the changes, each kind by index; an empty list when the room has no such event.
-with root as (select e.id from {room_events} as e where e.id = $2::text and e.room_id = $1::text),
+-- event, its replies, then the changes, each kind by index; an empty list when the room has no such event. Not deleted is
+-- what came into the room while this call waited for its turn: a reply, edit or delete from that moment stays, without its
+-- target.
+with room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
+root as materialized (
+    select e.id from room as r cross join lateral (
+        select e.id from {room_events} as e where e.id = $2::text and e.room_id = r.id limit 1
+    ) as e
+),
 thread as materialized (
     select r.id, 0 as kind from root as r
     union all

@@ -13,7 +13,8 @@ t.id, t.organization_id, t.display_name, t.email, phone, t.channel_addresses, ex
 -- gives: one linked
 -- batch: no    key: identity_id    same key: serial    resend: no    writes: yes
 -- Stores a new identity with its addresses. Gives null, or the channel type of an address that another identity of its
--- organization has: then nothing was stored.
+-- organization has: then nothing was stored. An address that another identity gets while this call runs is the server's
+-- violation of the addresses' primary key: nothing was stored either, and a second call gives its channel type.
 with input as (
     select $2::jsonb as doc, coalesce($2::jsonb ->> 'organization_id', '') as organization_id
 ),
@@ -34,13 +35,27 @@ linked as materialized (
     where not exists (select from {room_identities} as t where t.id = $1::text)
     order by a.channel_type limit 1
 ),
--- All columns the table has, room.setup_extras's among them, take what the document has under their names.
+identity as materialized (
+    select i.doc || jsonb_build_object('id', $1::text,
+        'channel_addresses', coalesce(nullif(i.doc -> 'channel_addresses', 'null'), '{}'),
+        'metadata', coalesce(nullif(i.doc -> 'metadata', 'null'), '{}')) as doc
+    from input as i where not exists (select from linked)
+),
+-- Which columns there are is known only when this runs: room.setup_extras's may be missing, a newer RoomKit's be there. So
+-- none is named, and the default of a column that the document lacks has to be computed from its text: ts_stat is what
+-- runs a text as a query without a function of our own, and the one lexeme it counts is the column with its default.
+preset as materialized (
+    select coalesce(jsonb_object_agg(a.attname, s.word::jsonb -> a.attname), '{}') as doc
+    from identity as i
+    join pg_attribute as a on a.attrelid = {room_identities:literal}::regclass and a.atthasdef and a.attgenerated = ''
+        and not i.doc ? a.attname
+    join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    cross join lateral ts_stat(format('select array_to_tsvector(array[jsonb_build_object(%L::text, %s)::text])', a.attname,
+        pg_get_expr(d.adbin, d.adrelid))) as s
+),
 stored as (
     insert into {room_identities}
-    select (jsonb_populate_record(null::{room_identities}, i.doc || jsonb_build_object('id', $1::text,
-        'channel_addresses', coalesce(nullif(i.doc -> 'channel_addresses', 'null'), '{}'),
-        'metadata', coalesce(nullif(i.doc -> 'metadata', 'null'), '{}')))).*
-    from input as i where not exists (select from linked)
+    select (jsonb_populate_record(null::{room_identities}, p.doc || i.doc)).* from identity as i cross join preset as p
     returning id
 ),
 filed as (

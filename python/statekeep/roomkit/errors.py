@@ -11,6 +11,7 @@ except ImportError:
 
 NOT_OPEN = "PostgresStore.init() must be called before use"
 KEY_INDEX = "idx_events_idempotency_channel"
+ADDRESS_KEY = "identity_addresses_pkey"
 
 
 def driver_error(error: Error) -> Exception:
@@ -50,8 +51,17 @@ def key_violation() -> Exception | None:
 
 def refuses_key(error: Exception) -> bool:
     """Whether the server refused an event for its idempotency key."""
+    return _violates(error, KEY_INDEX)
+
+
+def refuses_address(error: Exception) -> bool:
+    """Whether the server refused an identity for an address that another one has."""
+    return _violates(error, ADDRESS_KEY)
+
+
+def _violates(error: Exception, unique: str) -> bool:
     constraint = getattr(error, "constraint_name", None) or getattr(error, "constraint", None)
-    return getattr(error, "sqlstate", None) == "23505" and constraint == KEY_INDEX
+    return getattr(error, "sqlstate", None) == "23505" and constraint == unique
 
 
 def unwritable(error: Exception) -> Exception:

@@ -88,6 +88,8 @@ class Events(Calls):
             EVENT.text(target),
             refused=partial(target_gone, target),
         )
+        if target.metadata.get("deleted") is True:  # an edit may have come while this waited for the room
+            await self._ask("write_change_target", "events", "room.mark_edits_deleted", room_id, target.id)
 
     async def record_delivery_results(self, room_id: str, event_id: str, results: dict[str, Any]) -> None:
         await self._ask(

@@ -11,16 +11,21 @@ from roomkit.models.verification import Verification, VerificationRequest
 from roomkit.store.base import address_linked
 
 from .calls import Calls
+from .errors import refuses_address
 from .models import IDENTITY, REQUEST, VERIFICATION
 
 
 class People(Calls):
     async def create_identity(self, identity: Identity) -> Identity:
-        linked = json.loads(
-            await self._ask(
-                "create_identity", "identities", "room.create_identity", identity.id, IDENTITY.text(identity)
-            )
+        create = partial(
+            self._ask, "create_identity", "identities", "room.create_identity", identity.id, IDENTITY.text(identity)
         )
+        try:
+            linked = json.loads(await create())
+        except Exception as error:
+            if not refuses_address(error):
+                raise
+            linked = json.loads(await create())  # who took the address meanwhile is there to be seen now
         if linked is not None:
             raise address_linked(linked)
         return identity
