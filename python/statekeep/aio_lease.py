@@ -75,17 +75,23 @@ class Lease:
             check_committed((await self._bound("commit")).command)
 
     async def _bound(self, sql: str) -> Rows:
-        """The begin or the end of a transaction. Cancelled, it may have happened or not: nothing that follows on the
-        lease may find a transaction open, in which it would be lost."""
+        """The begin or the end of a transaction. Cancelled, or without an answer in time, it may have happened or not:
+        nothing that follows on the lease may find a transaction open, in which it would be lost."""
         try:
             return await self.query(sql)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Error):
             if not self._depth and self._held.number:
                 self.query("rollback").add_done_callback(_forget)
             raise
 
     async def _roll_back(self, name: str) -> None:
-        await self._quietly(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+        """Where it fails the transaction may be open still: the lease goes back."""
+        try:
+            await asyncio.shield(
+                self.query(f"rollback to savepoint {name}; release savepoint {name}" if self._depth else "rollback")
+            )
+        except Error:
+            self.close()  # a lost link ended the transaction already; the block's own exception says more
 
     async def _quietly(self, sql: str) -> None:
         """What cleans up, also in a task that is cancelled once more."""

@@ -365,6 +365,50 @@ def test_a_lease_is_in_no_transaction_after_a_cancelled_begin(dsn, table, run, t
     run(main())
 
 
+def _unanswered(query, word):
+    """`query` that tells of no answer in time to the first statement that is `word`, which the server runs."""
+
+    async def unanswered(future):
+        await future
+        raise statekeep.Deadline("no answer in time")
+
+    def asked(sql, *parameters, **options):
+        nonlocal word
+        future = query(sql, *parameters, **options)
+        if sql != word:
+            return future
+        word = None
+        return asyncio.ensure_future(unanswered(future))
+
+    return asked
+
+
+def test_a_lease_is_in_no_transaction_after_a_begin_without_an_answer(dsn, table, run, monkeypatch):
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            async with store.lease() as lease:
+                monkeypatch.setattr(lease, "query", _unanswered(lease.query, "begin"))
+                with pytest.raises(statekeep.Deadline):
+                    await lease.transaction().__aenter__()
+                await lease.execute(f"insert into {table} values (1)")
+            assert len(await store.query(f"select from {table}")) == 1
+
+    run(main())
+
+
+def test_a_lease_is_gone_after_a_rollback_without_an_answer(dsn, table, run, monkeypatch):
+    async def main():
+        async with statekeep.connect(dsn) as store, store.lease() as lease:
+            monkeypatch.setattr(lease, "query", _unanswered(lease.query, "rollback"))
+            with pytest.raises(ZeroDivisionError):
+                async with lease.transaction():
+                    raise ZeroDivisionError
+            with pytest.raises(statekeep.Invalid, match="given back"):
+                await lease.execute(f"insert into {table} values (1)")
+
+    run(main())
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["commit", "rollback"])
 def test_a_lease_is_in_no_transaction_after_a_cancelled_end(dsn, table, run, fails):
     async def main():
