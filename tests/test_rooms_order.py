@@ -79,22 +79,23 @@ def test_a_write_of_several_events_waits_for_the_room_with_no_event_held(connect
     assert first.execute("select id, (metadata ->> 'deleted')::boolean from events order by id").fetchall() == left
 
 
-@pytest.mark.parametrize("setups", [["room.setup"], ["room.setup", "room.setup_extras"]], ids=["RoomKit's columns", "extras"])
-def test_columns_of_a_newer_roomkit_take_their_defaults(connect, setups):
+@pytest.mark.parametrize("name, setups", [
+    ("room.create_identity_narrow", ["room.setup"]), ("room.create_identity_narrow", ["room.setup", "room.setup_extras"]),
+    ("room.create_identity", ["room.setup", "room.setup_extras"])], ids=["RoomKit's columns", "narrow on extras", "extras"])
+def test_columns_of_a_newer_roomkit_take_their_defaults(connect, name, setups):
     connection = connect()
     for setup in setups:
         connection.execute(OPS[setup].text({}))
-    # A default of each kind: a constant with quotes, an empty text, an expression, none.
-    connection.execute("""alter table identities add tags jsonb not null default '["it''s", ""]', add note text not null default '',
-        add level integer not null default 1 + 2, add seen_at timestamptz not null default now(), add later text,
-        add locale text not null default 'en'""")
-    document = {"id": "i", "organization_id": "o", "phone": "+9", "channel_addresses": {"sms": ["+1"]}, "metadata": None,
-                "locale": "fr"}
-    assert call(connection, "room.create_identity", "i", json.dumps(document)) == [(None,)]
+    connection.execute("""alter table identities add tags jsonb not null default '["it''s"]', add note text not null default '',
+        add seen_at timestamptz not null default now(), add later text, add locale text not null default 'en'""")
+    document = {"id": "i", "organization_id": "o", "phone": "+9", "external_id": "x", "external_ids": {"crm": "7"},
+                "channel_addresses": {"sms": ["+1"]}, "metadata": None, "locale": "fr"}
+    assert call(connection, name, "i", json.dumps(document)) == [(None,)]
     stored, = connection.execute("select to_jsonb(t) from identities as t").fetchone()
     assert connection.execute("select now() - seen_at < '1 minute' from identities").fetchone() == (True,)
     expected = {"id": "i", "organization_id": "o", "display_name": None, "email": None, "channel_addresses": {"sms": ["+1"]},
-                "metadata": {}, "tags": ["it's", ""], "note": "", "level": 3, "later": None, "locale": "fr"}
+                "metadata": {}, "tags": ["it's"], "note": "", "later": None, "locale": "en"}
     if "room.setup_extras" in setups:
-        expected |= {"phone": "+9", "external_id": None, "external_ids": None}
+        extras = {"phone": "+9", "external_id": "x", "external_ids": {"crm": "7"}}
+        expected |= extras if name == "room.create_identity" else dict.fromkeys(extras)
     assert {name: value for name, value in stored.items() if name != "seen_at"} == expected

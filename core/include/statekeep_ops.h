@@ -658,6 +658,17 @@ static inline keep_op keep_room_create_identity(keep_store *store, keep_text ide
     return keep_submit(store, "room.create_identity", args, 2, deadline_ms);
 }
 
+/* room.create_identity_narrow: As room.create_identity on tables that room.setup_extras has
+ * not extended: the phone and the external ids are not stored.
+ *   identity_id  text
+ *   identity     json
+ * Result: linked. */
+static inline keep_op keep_room_create_identity_narrow(keep_store *store, keep_text identity_id,
+        keep_text identity, int deadline_ms) {
+    const keep_text args[] = {identity_id, identity};
+    return keep_submit(store, "room.create_identity_narrow", args, 2, deadline_ms);
+}
+
 /* room.create_verification_request: Stores a new request for verification.
  *   request_id  text
  *   request     json

@@ -8,21 +8,18 @@ t.id, t.organization_id, t.display_name, t.email, phone, t.channel_addresses, ex
 -- text: extra
 (select null::text as phone, null::text as external_id, null::jsonb as external_ids) as extra
 
--- op: room.create_identity
--- args: identity_id text, identity json
--- gives: one linked
--- batch: no    key: identity_id    same key: serial    resend: no    writes: yes
--- Stores a new identity with its addresses. Gives null, or the channel type of an address that another identity of its
--- organization has: then nothing was stored. An address that another identity gets while this call runs is the server's
--- violation of the addresses' primary key: nothing was stored either, and a second call gives its channel type.
-with input as (
-    select $2::jsonb as doc, coalesce($2::jsonb ->> 'organization_id', '') as organization_id
+-- What is null or left out takes the default of RoomKit's Identity.
+-- text: newcomer
+input as materialized (
+    select d.organization_id, d.display_name, d.email, d.phone, coalesce(d.channel_addresses, '{}') as channel_addresses,
+        d.external_id, coalesce(d.external_ids, '{}') as external_ids, coalesce(d.metadata, '{}') as metadata
+    from jsonb_to_record($2::jsonb) as d(organization_id text, display_name text, email text, phone text,
+        channel_addresses jsonb, external_id text, external_ids jsonb, metadata jsonb)
 ),
 address as materialized (
-    select distinct c.key as channel_type, a.address, i.organization_id
+    select distinct c.key as channel_type, a.address, coalesce(i.organization_id, '') as organization_id
     from input as i
-    cross join lateral jsonb_each(case when jsonb_typeof(i.doc -> 'channel_addresses') = 'object'
-        then i.doc -> 'channel_addresses' end) as c
+    cross join lateral jsonb_each(i.channel_addresses) as c
     cross join lateral jsonb_array_elements_text(c.value) as a(address)
 ),
 linked as materialized (
@@ -34,36 +31,48 @@ linked as materialized (
     ) as t
     where not exists (select from {room_identities} as t where t.id = $1::text)
     order by a.channel_type limit 1
-),
-identity as materialized (
-    select i.doc || jsonb_build_object('id', $1::text,
-        'channel_addresses', coalesce(nullif(i.doc -> 'channel_addresses', 'null'), '{}'),
-        'metadata', coalesce(nullif(i.doc -> 'metadata', 'null'), '{}')) as doc
-    from input as i where not exists (select from linked)
-),
--- Which columns there are is known only when this runs: room.setup_extras's may be missing, a newer RoomKit's be there. So
--- none is named, and the default of a column that the document lacks has to be computed from its text: ts_stat is what
--- runs a text as a query without a function of our own, and the one lexeme it counts is the column with its default.
-preset as materialized (
-    select coalesce(jsonb_object_agg(a.attname, s.word::jsonb -> a.attname), '{}') as doc
-    from identity as i
-    join pg_attribute as a on a.attrelid = {room_identities:literal}::regclass and a.atthasdef and a.attgenerated = ''
-        and not i.doc ? a.attname
-    join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    cross join lateral ts_stat(format('select array_to_tsvector(array[jsonb_build_object(%L::text, %s)::text])', a.attname,
-        pg_get_expr(d.adbin, d.adrelid))) as s
-),
-stored as (
-    insert into {room_identities}
-    select (jsonb_populate_record(null::{room_identities}, p.doc || i.doc)).* from identity as i cross join preset as p
-    returning id
-),
+)
+
+-- text: filed
 filed as (
     insert into {room_identity_addresses} (channel_type, address, identity_id, organization_id)
     select a.channel_type, a.address, s.id, a.organization_id from stored as s cross join address as a
     order by a.channel_type, a.address
 )
-select (select l.channel_type from linked as l) as linked;
+select (select l.channel_type from linked as l) as linked
+
+-- op: room.create_identity
+-- args: identity_id text, identity json
+-- gives: one linked
+-- batch: no    key: identity_id    same key: serial    resend: no    writes: yes
+-- needs: room.setup_extras
+-- Stores a new identity with its addresses. Gives null, or the channel type of an address that another identity of its
+-- organization has: then nothing was stored. An address that another identity gets while this call runs is the server's
+-- violation of the addresses' primary key: nothing was stored either, and a second call gives its channel type.
+with {+newcomer},
+stored as (
+    insert into {room_identities} (id, organization_id, display_name, email, phone, channel_addresses, external_id,
+        external_ids, metadata)
+    select $1::text, i.organization_id, i.display_name, i.email, i.phone, i.channel_addresses, i.external_id,
+        i.external_ids, i.metadata
+    from input as i where not exists (select from linked)
+    returning id
+),
+{+filed};
+
+-- op: room.create_identity_narrow
+-- args: identity_id text, identity json
+-- gives: one linked
+-- batch: no    key: identity_id    same key: serial    resend: no    writes: yes
+-- As room.create_identity on tables that room.setup_extras has not extended: the phone and the external ids are not stored.
+with {+newcomer},
+stored as (
+    insert into {room_identities} (id, organization_id, display_name, email, channel_addresses, metadata)
+    select $1::text, i.organization_id, i.display_name, i.email, i.channel_addresses, i.metadata
+    from input as i where not exists (select from linked)
+    returning id
+),
+{+filed};
 
 -- op: room.get_identity
 -- args: identity_id text

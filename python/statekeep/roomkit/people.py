@@ -18,7 +18,12 @@ from .models import IDENTITY, REQUEST, VERIFICATION
 class People(Calls):
     async def create_identity(self, identity: Identity) -> Identity:
         create = partial(
-            self._ask, "create_identity", "identities", "room.create_identity", identity.id, IDENTITY.text(identity)
+            self._ask,
+            "create_identity",
+            "identities",
+            "room.create_identity" if self._extended else "room.create_identity_narrow",
+            identity.id,
+            IDENTITY.text(identity),
         )
         try:
             linked = json.loads(await create())
