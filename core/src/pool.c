@@ -168,6 +168,8 @@ void pool_pump(keep_store *store)
         int share = ((int)lane->queue.count + idle - 1) / idle;
         batch_collect(conn, &store->statements[index], share < SHARE_MIN ? SHARE_MIN : share);
         batch_next_range(conn);
+        if (share > SHARE_MIN && idle == 1)
+            pool_want(store, ROLE_CALLS); /* as callers who wait together come back together */
     }
 }
 

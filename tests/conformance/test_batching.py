@@ -5,7 +5,7 @@ import os
 import pytest
 from proxy import Proxy
 from suite.adapter import Json, answers
-from suite.database import Database
+from suite.database import Database, wait_until
 from suite.gate import PATIENT, gate, gather, load, save
 
 POISON = Json(r'{"text":"\u0000"}')
@@ -57,6 +57,20 @@ def test_concurrent_saves_share_round_trips_with_ordinary_options(adapter, state
     # and behind the gate to sharing.
     trips = int(store.stats()["round_trips"]) - before
     assert trips < count / 2 if adapter.can["ordered"] else trips <= count
+    store.close()
+
+
+def test_callers_who_come_back_together_are_shared_out(adapter, states):
+    """While one connection answers them all, server and callers would take turns."""
+    store = adapter.open(states.dsn, connections=4)
+    store.ok("admin.ping")
+
+    def shared_out():
+        """64 calls at once have opened a second connection"""
+        answers(store.submit_all([load(f"s{n}") for n in range(64)]))
+        return int(store.stats()["connections"]["opened"]) > 1
+
+    wait_until(shared_out)
     store.close()
 
 
