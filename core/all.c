@@ -8,6 +8,7 @@
 #include "src/buffer.c"
 #include "src/cancel.c"
 #include "src/catalog.c"
+#include "src/cell.c"
 #include "src/conn.c"
 #include "src/copy.c"
 #include "src/dial.c"

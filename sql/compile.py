@@ -14,6 +14,7 @@ import pathlib
 import re
 import sys
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import emit
 
@@ -35,6 +36,7 @@ RESERVED = set("""auto bool break case catch char class const continue default d
 SCALARS = {"text": "text", "int": "bigint", "bool": "boolean", "json": "jsonb", "time": "text", "bytes": "bytea",
            "document": "text", "vector": "vector"}
 STATEMENT_BYTES = 16 * 1024  # a longer text pins a session on some cloud proxies
+LIMIT_OP_COLUMNS = 40  # catalog.h's
 LITERAL_BYTES = 4095  # the longest string literal every C11 compiler must take
 TABLE = re.compile(r"^-- table: (\w+) (\S+)$", re.M)
 MIGRATIONS = re.compile(r"^-- migrations: (\w+)$", re.M)
@@ -67,7 +69,7 @@ class Operation:
     args: list = field(default_factory=list)
     gives: str = "none"
     bare: bool = False  # one value instead of an object of columns
-    columns: list = field(default_factory=list)
+    columns: list = field(default_factory=list)  # `a.b` is the field b of an object a
     batch: bool = False
     writes: bool = False
     engine: bool = False  # answered without SQL
@@ -136,12 +138,17 @@ def parse_args(text):
 
 
 def parse_gives(text):
-    match = re.fullmatch(r"(\w+)(?: (\w+)| \{([\w, ]+)\})?", text)
+    match = re.fullmatch(r"(\w+)(?: (\w+)| \{([\w., ]+)\})?", text)
     if not match or match[1] not in KINDS:
         raise Mistake(f"not a result: {text!r}")
     columns = [match[2]] if match[2] else [name.strip() for name in (match[3] or "").split(",") if name.strip()]
     if bool(columns) == (match[1] == "none"):
         raise Mistake("a result needs columns, and none has none")
+    if len(columns) > LIMIT_OP_COLUMNS:
+        raise Mistake(f"a result has at most {LIMIT_OP_COLUMNS} columns")
+    objects = [name for name, _ in groupby(columns, lambda name: name.rpartition(".")[0]) if name]
+    if len(set(objects)) != len(objects) or any("." in name for name in objects):
+        raise Mistake("the fields of an object stand side by side and are no objects")
     return match[1], bool(match[2]), columns
 
 

@@ -45,7 +45,7 @@ One statement under `sql/ops/` (or, when it makes tables, `sql/migrations/`) bel
 ```sql
 -- op: noun.verb
 -- args: agent_id text+, key text?, tags text[]      none: leave it empty; may be repeated for more
--- gives: none | one X | maybe X | many X            X: a column, or {{several, columns}}
+-- gives: none | one X | maybe X | many X            X: a column, or {{several, columns}}; "a.b" is field b of an object a
 -- batch: yes | no       yes: one array for each argument; the first column is then `n`, the item's number
 -- key: agent_id         calls with equal keys keep their order
 -- same key: any | last | serial | conflict          (see Order below)
@@ -137,12 +137,31 @@ def arg_source(arg):
     return f"    {{{literal(arg.name)}, {constant('ARG', arg.type)}, {flags}}},\n"
 
 
+def column_heads(op):
+    """What stands in a row's JSON before each value."""
+    if op.bare:
+        return [""]
+    heads, inside = [], ""
+    for name in op.columns:
+        outer, _, field = name.rpartition(".")
+        enter = f'"{outer}":{{' if outer and outer != inside else ""
+        heads.append("}" * bool(inside and outer != inside) + ("," if heads else "{") + enter + f'"{field}":')
+        inside = outer
+    return heads
+
+
+def row_tail(op):
+    """What stands behind the last value."""
+    return "" if op.bare else "}}" if "." in op.columns[-1] else "}"
+
+
 def arrays_source(op, symbol):
     out = ""
     if op.args:
         out += f"static const struct arg_spec {symbol}_args[] = {{\n{''.join(map(arg_source, op.args))}}};\n"
     if op.columns:
-        out += f"static const char *const {symbol}_columns[] = {{{', '.join(map(literal, op.columns))}}};\n"
+        heads = ", ".join(f"{{{literal(head)}, {len(head)}}}" for head in column_heads(op))
+        out += f"static const struct column_spec {symbol}_columns[] = {{{heads}}};\n"
     if op.key:
         names = [arg.name for arg in op.args]
         indexes = ", ".join(str(names.index(name)) for name in op.key)
@@ -163,10 +182,11 @@ def statement_source(op, symbol):
     forms = [array(name, list(split_pieces(form))) for name, form in zip(("sql", "single"), op.forms())]
     fields = [
         f".name = {literal(op.name)}", array("args", op.args), array("columns", op.columns), array("key", op.key), *forms,
+        f".tail = {literal(row_tail(op))}" if op.columns else "",
         f".gives = {constant('GIVES', op.gives)}",
         f".same_key = {constant('SAME_KEY', op.same_key)}", f".resend = {constant('RESEND', op.resend)}",
         f".resend_arg = {names.index('key') if op.resend == 'key' else -1}",
-        *(f".{flag} = true" for flag in ("bare", "batch", "writes", "engine") if getattr(op, flag)),
+        *(f".{flag} = true" for flag in ("batch", "writes", "engine") if getattr(op, flag)),
         ".vectors = true" if op.vectors() else "",
         f".fails = {literal(fails)}", f".doc = {literal(op.doc)}",
     ]

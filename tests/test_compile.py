@@ -36,6 +36,18 @@ def test_an_operation_is_read_whole():
     assert not op.sql.endswith(";")
 
 
+def test_a_row_is_written_around_its_values():
+    def row(gives):
+        op = parse(GOOD.replace("maybe {id, tags}", gives))
+        heads = emit.column_heads(op)
+        return json.loads("".join(f"{head}{n}" for n, head in enumerate(heads)) + emit.row_tail(op))
+
+    assert row("maybe id") == 0
+    assert row("maybe {id, tags}") == {"id": 0, "tags": 1}
+    assert row("maybe {a.b, a.c}") == {"a": {"b": 0, "c": 1}}
+    assert row("maybe {x, a.b, a.c, y, d.e}") == {"x": 0, "a": {"b": 1, "c": 2}, "y": 3, "d": {"e": 4}}
+
+
 def test_migrations_stand_for_their_files(tmp_path):
     """As rows that PostgreSQL reads: the tag of the quotes is in none of them."""
     (tmp_path / "001_first.sql").write_text("select 'it''s';\n")
@@ -65,6 +77,9 @@ def test_args_and_fails_may_be_continued():
     ("maybe {id, tags}", "some id", "not a result"),
     ("maybe {id, tags}", "none id", "none has none"),
     ("maybe {id, tags}", "one", "needs columns"),
+    ("maybe {id, tags}", "maybe {a.id, tags, a.name}", "side by side"),
+    ("maybe {id, tags}", "maybe {a.b.id, tags}", "no objects"),
+    ("maybe {id, tags}", "maybe {" + ", ".join(f"c{n}" for n in range(41)) + "}", "at most 40"),
     ("batch: yes", "batch: perhaps", "batch is yes or no"),
     ("batch: yes", "batsh: yes", "below the description"),
     ("writes: yes", "write: yes", "not a directive"),

@@ -704,9 +704,12 @@ static inline keep_op keep_room_delete(keep_store *store, keep_text room_id, int
  *   room_id          text
  *   event_id         text
  *   cascade_replies  bool
- * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
- * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
- * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+ * Result: an array of {id, room_id, type, source.channel_id, source.channel_type,
+ * source.direction, source.participant_id, source.external_id, source.provider,
+ * source.raw_payload, source.provider_message_id, source.verification, content, status,
+ * blocked_by, visibility, addressed_to, response_visibility, index, chain_depth,
+ * parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata,
+ * channel_data, delivery_results}. */
 static inline keep_op keep_room_delete_event(keep_store *store, keep_text room_id,
         keep_text event_id, keep_text cascade_replies, int deadline_ms) {
     const keep_text args[] = {room_id, event_id, cascade_replies};
@@ -756,9 +759,12 @@ static inline keep_op keep_room_find(keep_store *store, keep_text organization_i
  *   after_index   int?
  *   before_index  int?
  *   newest_first  bool?
- * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
- * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
- * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+ * Result: an array of {id, room_id, type, source.channel_id, source.channel_type,
+ * source.direction, source.participant_id, source.external_id, source.provider,
+ * source.raw_payload, source.provider_message_id, source.verification, content, status,
+ * blocked_by, visibility, addressed_to, response_visibility, index, chain_depth,
+ * parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata,
+ * channel_data, delivery_results}. */
 static inline keep_op keep_room_find_events(keep_store *store, keep_text room_id,
         keep_text filter, keep_text limit, keep_text offset, keep_text after_index,
         keep_text before_index, keep_text newest_first, int deadline_ms) {
@@ -862,10 +868,12 @@ static inline keep_op keep_room_get_delivered_index(keep_store *store, keep_text
 
 /* room.get_event: The event of that id, of whatever room and status.
  *   event_id  text
- * Result: {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to,
- * response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id,
- * idempotency_key, created_at, metadata, channel_data, delivery_results}, or null when there
- * is none. */
+ * Result: {id, room_id, type, source.channel_id, source.channel_type, source.direction,
+ * source.participant_id, source.external_id, source.provider, source.raw_payload,
+ * source.provider_message_id, source.verification, content, status, blocked_by, visibility,
+ * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
+ * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}, or
+ * null when there is none. */
 static inline keep_op keep_room_get_event(keep_store *store, keep_text event_id,
         int deadline_ms) {
     const keep_text args[] = {event_id};
@@ -877,10 +885,12 @@ static inline keep_op keep_room_get_event(keep_store *store, keep_text event_id,
  *   room_id          text
  *   idempotency_key  text
  *   channel_id       text?
- * Result: {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to,
- * response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id,
- * idempotency_key, created_at, metadata, channel_data, delivery_results}, or null when there
- * is none. */
+ * Result: {id, room_id, type, source.channel_id, source.channel_type, source.direction,
+ * source.participant_id, source.external_id, source.provider, source.raw_payload,
+ * source.provider_message_id, source.verification, content, status, blocked_by, visibility,
+ * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
+ * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}, or
+ * null when there is none. */
 static inline keep_op keep_room_get_event_by_idempotency_key(keep_store *store, keep_text room_id,
         keep_text idempotency_key, keep_text channel_id, int deadline_ms) {
     const keep_text args[] = {room_id, idempotency_key, channel_id};
@@ -1031,9 +1041,12 @@ static inline keep_op keep_room_list_bindings(keep_store *store, keep_text room_
  *   after_index   int?
  *   before_index  int?
  *   newest_first  bool?
- * Result: an array of {id, room_id, type, source, content, status, blocked_by, visibility,
- * addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to,
- * correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}. */
+ * Result: an array of {id, room_id, type, source.channel_id, source.channel_type,
+ * source.direction, source.participant_id, source.external_id, source.provider,
+ * source.raw_payload, source.provider_message_id, source.verification, content, status,
+ * blocked_by, visibility, addressed_to, response_visibility, index, chain_depth,
+ * parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata,
+ * channel_data, delivery_results}. */
 static inline keep_op keep_room_list_events(keep_store *store, keep_text room_id, keep_text limit,
         keep_text offset, keep_text after_index, keep_text before_index, keep_text newest_first,
         int deadline_ms) {

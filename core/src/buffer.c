@@ -40,14 +40,30 @@ void buffer_text(struct buffer *buffer, const char *text)
     buffer_append(buffer, text, strlen(text));
 }
 
+static bool must_escape(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == '"' || byte == '\\';
+}
+
 void buffer_json(struct buffer *buffer, const char *text, size_t size)
 {
     static const char hex[] = "0123456789abcdef";
+    size_t plain = 0; /* bytes at the start that need no escape: as a rule all */
+    while (plain < size && !must_escape(text[plain]))
+        plain++;
+    if (plain == size) {
+        char *room = buffer_reserve(buffer, size + 2);
+        if (room) {
+            room[0] = room[size + 1] = '"';
+            memcpy(room + 1, text, size);
+        }
+        return;
+    }
     buffer_append(buffer, "\"", 1);
     size_t clean = 0; /* start of the run that needs no escape */
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = plain; i < size; i++) {
         unsigned char byte = (unsigned char)text[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
+        if (!must_escape(text[i]))
             continue;
         buffer_append(buffer, text + clean, i - clean);
         clean = i + 1;

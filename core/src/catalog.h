@@ -27,6 +27,14 @@ struct arg_spec {
     bool list;     /* a JSON array of `type` */
 };
 
+/* One column of the result. Columns named `source.provider`, `source.raw` … are the fields of one object `source`. */
+struct column_spec {
+    const char *head; /* of a row's JSON, before this value: `,"name":` */
+    size_t head_size;
+};
+
+enum { LIMIT_OP_COLUMNS = 40 };
+
 enum gives_kind {
     GIVES_NONE,  /* nothing: the result is null */
     GIVES_ONE,   /* exactly one row */
@@ -69,9 +77,10 @@ struct statement_spec {
     const char *name;
     const struct arg_spec *args; /* NULL when there are none; so are columns, key and sql */
     int arg_count;
-    const char *const *columns; /* without `n` */
+    const struct column_spec *columns; /* without `n` */
     int column_count;
-    const int *key; /* indexes of arguments */
+    const char *tail; /* of a row's JSON, behind its last value; empty where that is the row */
+    const int *key;   /* indexes of arguments */
     int key_count;
     const struct sql_piece *sql; /* in order; NULL when the engine answers itself */
     int sql_count;
@@ -82,7 +91,6 @@ struct statement_spec {
     enum same_key same_key;
     enum resend resend;
     int resend_arg; /* RESEND_KEY: index of the idempotency key, else -1 */
-    bool bare;      /* a row is the value of its one column, not an object */
     bool batch;     /* array form: many calls in one statement */
     bool writes;
     bool engine;       /* answered by the engine, without SQL */

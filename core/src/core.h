@@ -568,6 +568,17 @@ void note_take(struct conn *conn); /* what has arrived goes to who waits for it,
 bool note_give(struct conn *conn, struct op *op);
 void notes_free(struct session *session);
 
+/* ---- cell.c: one value of a result as JSON */
+
+enum cell_kind {
+    CELL_TEXT,  /* becomes a string */
+    CELL_PLAIN, /* is JSON as it stands */
+    CELL_BOOL,
+    CELL_FLOAT, /* is JSON unless it is no number */
+};
+
+void cell_put(struct buffer *out, const PGresult *rows, int row, int column, enum cell_kind kind);
+
 /* ---- rows.c */
 void rows_json(struct buffer *out, PGresult *rows); /* without the closing brace */
 

@@ -1,71 +1,40 @@
 /* Rows as JSON. A batched statement's first column is the number of the item that a row answers, so the order of the
- * rows means nothing across items. jsonb columns pass through untouched. */
+ * rows means nothing across items. json and jsonb pass through untouched. */
 #include "core.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    OID_BOOL = 16,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_JSON = 114,
-    OID_NUMERIC = 1700,
-    OID_JSONB = 3802,
-    OID_FLOAT4 = 700,
-    OID_FLOAT8 = 701
-};
-
-static void put_column(struct buffer *out, const PGresult *rows, int row, int column)
+static enum cell_kind result_cell(Oid type)
 {
-    const char *text = keep_io.PQgetvalue(rows, row, column);
-    size_t size = (size_t)keep_io.PQgetlength(rows, row, column);
-    if (keep_io.PQgetisnull(rows, row, column)) {
-        buffer_append(out, "null", 4);
-        return;
-    }
-    switch (keep_io.PQftype(rows, column)) {
-    case OID_BOOL:
-        buffer_text(out, text[0] == 't' ? "true" : "false");
-        return;
-    case OID_NUMERIC:
-    case OID_FLOAT4:
-    case OID_FLOAT8:
-        if (text[size - 1] < '0' || text[size - 1] > '9') { /* NaN, Infinity */
-            buffer_json(out, text, size);
-            return;
-        }
-        buffer_append(out, text, size);
-        return;
-    case OID_INT2:
-    case OID_INT4:
-    case OID_INT8:
-    case OID_JSON:
-    case OID_JSONB:
-        buffer_append(out, text, size);
-        return;
+    switch (type) {
+    case 16: /* bool */
+        return CELL_BOOL;
+    case 20:   /* int8 */
+    case 21:   /* int2 */
+    case 23:   /* int4 */
+    case 114:  /* json */
+    case 3802: /* jsonb */
+        return CELL_PLAIN;
+    case 700:  /* float4 */
+    case 701:  /* float8 */
+    case 1700: /* numeric */
+        return CELL_FLOAT;
     default:
-        buffer_json(out, text, size);
+        return CELL_TEXT;
     }
 }
 
-static void put_row(struct buffer *out, const struct conn *conn, int row)
+static void put_row(struct buffer *out, const struct conn *conn, const enum cell_kind *cells,
+                    int row)
 {
     const struct statement_spec *spec = conn->batch.statement->spec;
-    const PGresult *rows = conn->rows;
     int first = conn->form->array ? 1 : 0;
-    if (spec->bare) {
-        put_column(out, rows, row, first);
-        return;
-    }
     for (int i = 0; i < spec->column_count; i++) {
-        buffer_text(out, i == 0 ? "{" : ",");
-        buffer_json(out, spec->columns[i], strlen(spec->columns[i]));
-        buffer_text(out, ":");
-        put_column(out, rows, row, first + i);
+        buffer_append(out, spec->columns[i].head, spec->columns[i].head_size);
+        cell_put(out, conn->rows, row, first + i, cells[i]);
     }
-    buffer_text(out, "}");
+    buffer_text(out, spec->tail);
 }
 
 /* An operation that must give a row and gives none failed as its first declared failure says. */
@@ -100,6 +69,9 @@ void result_deliver(struct conn *conn)
     struct batch *batch = &conn->batch;
     const struct statement_spec *spec = batch->statement->spec;
     int rows = spec->gives == GIVES_NONE ? 0 : keep_io.PQntuples(conn->rows);
+    enum cell_kind cells[LIMIT_OP_COLUMNS];
+    for (int i = 0; rows > 0 && i < spec->column_count; i++)
+        cells[i] = result_cell(keep_io.PQftype(conn->rows, conn->form->array ? i + 1 : i));
     for (int row = 0; row < rows; row++) {
         int item = conn->form->array ? atoi(keep_io.PQgetvalue(conn->rows, row, 0)) : 1;
         if (item < 1 || item > batch->sent_count)
@@ -109,7 +81,7 @@ void result_deliver(struct conn *conn)
             continue;
         if (spec->gives == GIVES_MANY)
             buffer_text(&op->result, op->result.size == 0 ? "[" : ",");
-        put_row(&op->result, conn, row);
+        put_row(&op->result, conn, cells, row);
     }
     for (int i = 0; i < batch->sent_count; i++)
         if (op_live(batch->sent[i]))

@@ -6,9 +6,7 @@
 
 enum { MOST_COLUMNS = 1664 }; /* of a PostgreSQL result */
 
-enum cell { CELL_TEXT, CELL_PLAIN, CELL_BOOL, CELL_FLOAT };
-
-static enum cell cell_of(Oid type)
+static enum cell_kind rows_cell(Oid type)
 {
     switch (type) {
     case 16: /* bool */
@@ -26,23 +24,6 @@ static enum cell cell_of(Oid type)
     }
 }
 
-static void put_cell(struct buffer *out, const PGresult *rows, int row, int column, enum cell cell)
-{
-    const char *text = keep_io.PQgetvalue(rows, row, column);
-    size_t size = (size_t)keep_io.PQgetlength(rows, row, column);
-    if (size == 0 && keep_io.PQgetisnull(rows, row, column)) {
-        buffer_append(out, "null", 4);
-    } else if (cell == CELL_PLAIN) {
-        buffer_append(out, text, size);
-    } else if (cell == CELL_BOOL) {
-        buffer_text(out, text[0] == 't' ? "true" : "false");
-    } else if (cell == CELL_FLOAT && text[size - 1] >= '0' && text[size - 1] <= '9') {
-        buffer_append(out, text, size); /* not NaN, not Infinity */
-    } else {
-        buffer_json(out, text, size);
-    }
-}
-
 static void put_number(struct buffer *out, uint64_t value)
 {
     char digits[20];
@@ -55,7 +36,7 @@ static void put_number(struct buffer *out, uint64_t value)
 
 static void put_rows(struct buffer *out, const PGresult *rows)
 {
-    enum cell cells[MOST_COLUMNS];
+    enum cell_kind cells[MOST_COLUMNS];
     int count = keep_io.PQntuples(rows), columns = keep_io.PQnfields(rows);
     buffer_text(out, ",\"columns\":[");
     for (int i = 0; i < columns; i++) {
@@ -68,7 +49,7 @@ static void put_rows(struct buffer *out, const PGresult *rows)
     for (int i = 0; i < columns; i++) {
         Oid type = keep_io.PQftype(rows, i);
         if (i < MOST_COLUMNS)
-            cells[i] = cell_of(type);
+            cells[i] = rows_cell(type);
         if (i > 0)
             buffer_append(out, ",", 1);
         put_number(out, type);
@@ -79,7 +60,7 @@ static void put_rows(struct buffer *out, const PGresult *rows)
         for (int i = 0; i < columns; i++) {
             if (i > 0)
                 buffer_append(out, ",", 1);
-            put_cell(out, rows, row, i, i < MOST_COLUMNS ? cells[i] : CELL_TEXT);
+            cell_put(out, rows, row, i, i < MOST_COLUMNS ? cells[i] : CELL_TEXT);
         }
         buffer_append(out, "]", 1);
     }

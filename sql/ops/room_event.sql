@@ -7,10 +7,12 @@
 
 -- text: event_row
 e.id, e.room_id, e.type,
-json_build_object('channel_id', e.source_channel_id, 'channel_type', e.source_channel_type, 'direction', e.source_direction,
-    'participant_id', e.source_participant_id, 'external_id', e.source_extra -> 'external_id', 'provider', e.source_provider,
-    'raw_payload', coalesce(e.source_extra -> 'raw_payload', '{}'), 'provider_message_id',
-    e.source_extra -> 'provider_message_id', 'verification', e.source_extra -> 'verification') as source,
+e.source_channel_id as "source.channel_id", e.source_channel_type as "source.channel_type",
+e.source_direction as "source.direction", e.source_participant_id as "source.participant_id",
+e.source_extra -> 'external_id' as "source.external_id", e.source_provider as "source.provider",
+coalesce(e.source_extra -> 'raw_payload', '{}') as "source.raw_payload",
+e.source_extra -> 'provider_message_id' as "source.provider_message_id",
+e.source_extra -> 'verification' as "source.verification",
 e.content, e.status, e.blocked_by, e.visibility, array_to_json(e.addressed_to) as addressed_to, e.response_visibility,
 e.index, e.chain_depth, e.parent_event_id, e.responds_to, e.correlation_id, e.idempotency_key,
 to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at, e.metadata, e.channel_data,
@@ -256,7 +258,7 @@ select d.index from d;
 
 -- op: room.get_event
 -- args: event_id text
--- gives: maybe {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: maybe {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: yes    key: event_id    same key: any    resend: yes    writes: no
 -- The event of that id, of whatever room and status.
 select i.n, {+event_row}
@@ -268,7 +270,7 @@ from {room_events} as e where e.id = $1::text;
 
 -- op: room.list_events
 -- args: room_id text, limit int?, offset int?, after_index int?, before_index int?, newest_first bool?
--- gives: many {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: yes    key: room_id    same key: any    resend: yes    writes: no
 -- A page of a room's events but for blocked ones, by index, whatever the end it is cut from: the first ones after
 -- `after_index`, the last ones before `before_index`, else from the first or with `newest_first` from the last one.
@@ -299,7 +301,7 @@ cross join lateral (
 
 -- op: room.find_events
 -- args: room_id text, filter json, limit int?, offset int?, after_index int?, before_index int?, newest_first bool?
--- gives: many {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: yes    key: room_id    same key: any    resend: yes    writes: no
 -- As room.list_events, but only events that fit a filter: RoomKit's EventFilter as JSON, whose missing or null fields
 -- narrow nothing. Blocked events come with `include_blocked`.
@@ -416,7 +418,7 @@ left join lateral (
 
 -- op: room.get_event_by_idempotency_key
 -- args: room_id text, idempotency_key text, channel_id text?
--- gives: maybe {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: maybe {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: yes    key: room_id    same key: any    resend: yes    writes: no
 -- The event with this idempotency key in the room, of this source channel or with null the first one of any; else null.
 select i.n, {+event_row}
@@ -541,7 +543,7 @@ where t.room_id = $1::text and exists (select from room) and t.content ->> 'type
 
 -- op: room.delete_event
 -- args: room_id text, event_id text, cascade_replies bool
--- gives: many {id, room_id, type, source, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
 -- batch: no    key: room_id    same key: serial    resend: no    writes: yes
 -- Deletes an event, with `cascade_replies` its replies too, and the edits and deletes of what it deletes. Gives them: the
 -- event, its replies, then the changes, each kind by index; an empty list when the room has no such event. Not deleted is

@@ -317,9 +317,8 @@ static PGresult *query_rows(const struct command *query)
     PGresult *rows = result_new(PGRES_TUPLES_OK, first + columns);
     result_column(rows, 0, "n", 20);
     for (int i = 0; i < columns; i++)
-        result_column(rows, first + i,
-                      i < query->spec->column_count ? query->spec->columns[i] : "?",
-                      shape->types[i]);
+        result_column(rows, first + i, "?",
+                      shape->types[i]); /* an operation's rows have no names */
     for (int i = 0; i < query->count; i++)
         shape->put(rows, query->array ? i + 1 : 0, &query->items[i]);
     /* Only the rows of one item have an order. */
