@@ -577,6 +577,8 @@ enum cell_kind {
     CELL_FLOAT, /* is JSON unless it is no number */
 };
 
+/* What a value of the type becomes; with `documents`, json and every digit of a numeric pass through as JSON. */
+enum cell_kind cell_kind(Oid type, bool documents);
 void cell_put(struct buffer *out, const PGresult *rows, int row, int column, enum cell_kind kind);
 
 /* ---- rows.c */

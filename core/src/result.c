@@ -5,26 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum cell_kind result_cell(Oid type)
-{
-    switch (type) {
-    case 16: /* bool */
-        return CELL_BOOL;
-    case 20:   /* int8 */
-    case 21:   /* int2 */
-    case 23:   /* int4 */
-    case 114:  /* json */
-    case 3802: /* jsonb */
-        return CELL_PLAIN;
-    case 700:  /* float4 */
-    case 701:  /* float8 */
-    case 1700: /* numeric */
-        return CELL_FLOAT;
-    default:
-        return CELL_TEXT;
-    }
-}
-
 static void put_row(struct buffer *out, const struct conn *conn, const enum cell_kind *cells,
                     int row)
 {
@@ -71,7 +51,7 @@ void result_deliver(struct conn *conn)
     int rows = spec->gives == GIVES_NONE ? 0 : keep_io.PQntuples(conn->rows);
     enum cell_kind cells[LIMIT_OP_COLUMNS];
     for (int i = 0; rows > 0 && i < spec->column_count; i++)
-        cells[i] = result_cell(keep_io.PQftype(conn->rows, conn->form->array ? i + 1 : i));
+        cells[i] = cell_kind(keep_io.PQftype(conn->rows, conn->form->array ? i + 1 : i), true);
     for (int row = 0; row < rows; row++) {
         int item = conn->form->array ? atoi(keep_io.PQgetvalue(conn->rows, row, 0)) : 1;
         if (item < 1 || item > batch->sent_count)

@@ -6,24 +6,6 @@
 
 enum { MOST_COLUMNS = 1664 }; /* of a PostgreSQL result */
 
-static enum cell_kind rows_cell(Oid type)
-{
-    switch (type) {
-    case 16: /* bool */
-        return CELL_BOOL;
-    case 20: /* int8 */
-    case 21: /* int2 */
-    case 23: /* int4 */
-    case 26: /* oid */
-        return CELL_PLAIN;
-    case 700: /* float4 */
-    case 701: /* float8 */
-        return CELL_FLOAT;
-    default:
-        return CELL_TEXT;
-    }
-}
-
 static void put_number(struct buffer *out, uint64_t value)
 {
     char digits[20];
@@ -49,7 +31,7 @@ static void put_rows(struct buffer *out, const PGresult *rows)
     for (int i = 0; i < columns; i++) {
         Oid type = keep_io.PQftype(rows, i);
         if (i < MOST_COLUMNS)
-            cells[i] = rows_cell(type);
+            cells[i] = cell_kind(type, false);
         if (i > 0)
             buffer_append(out, ",", 1);
         put_number(out, type);
