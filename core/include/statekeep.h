@@ -6,7 +6,10 @@
  *
  *     keep_store *store;
  *     keep_open(&store, "embedded:", NULL);
- *     keep_op op = keep_state_save(store, KEEP_TEXT("agent"), KEEP_TEXT("session"), KEEP_TEXT("{}"), 0);
+ *     keep_op op = keep_state_setup(store, 0); // once: makes the table
+ *     keep_wait(store, op, -1);
+ *     keep_release(store, op);
+ *     op = keep_state_save(store, KEEP_TEXT("agent"), KEEP_TEXT("session"), KEEP_TEXT("{}"), 0);
  *     if (keep_wait(store, op, -1) != KEEP_OK) fprintf(stderr, "%s\n", keep_op_result(store, op).data);
  *     keep_release(store, op);
  *     keep_close(store, 1000);
