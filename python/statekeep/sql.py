@@ -42,11 +42,11 @@ class Held:
         self._owner = os.getpid()
 
     def give_back(self) -> None:
-        number, self.number = self.number, 0
-        if number:
-            _core.lease_return(self.handle, number)
+        if self.number:
+            _core.lease_return(self.handle, self.number)
             if self.returned is not None:
                 self.returned()
+            self.number = 0  # last: what a signal's handler interrupted is done again, at the latest by __del__
 
     def __del__(self) -> None:
         if self.number and self._owner == os.getpid():

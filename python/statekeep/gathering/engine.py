@@ -59,16 +59,16 @@ class Engine:
 
     def lease(self, timeout: float | None) -> Any:
         """A lease; its end lets the next one in."""
-        store, gate = self.store, self.gate
-        gate.enter(timeout)
+        store = self.store
+        place = self.gate.enter(timeout)
         try:
             lease = store.lease()
+            lease._held.returned = place.leave
         except BaseException as error:
-            gate.leave()
+            place.leave()
             if isinstance(error, errors.Error):
                 raise failure(error) from error
             raise
-        lease._held.returned = gate.leave
         return lease
 
     def close(self, drain: float = 0) -> None:
@@ -119,15 +119,15 @@ class AsyncEngine:
     async def lease(self, timeout: float | None) -> Any:
         """A lease; its end lets the next one in."""
         store, gate = self._here()
-        await gate.enter(timeout)
+        place = await gate.enter(timeout)
         try:
             lease = await store.lease()
+            lease._held.returned = place.leave
         except BaseException as error:
-            gate.leave()
+            place.leave()
             if isinstance(error, errors.Error):
                 raise failure(error) from error
             raise
-        lease._held.returned = gate.leave
         return lease
 
     async def close(self, drain: float = 0) -> None:
