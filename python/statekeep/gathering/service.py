@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from .config import Config
@@ -86,20 +86,17 @@ class AsyncDatabaseService:
         """Whether we hold an advisory lock for the block: one of a transaction that is open as long, so it takes a
         connection. False when another session has it, and when the database cannot be asked. For actions that run
         long see ``db.action()``."""
-        connection = None
-        try:
-            held = self.db.connection()
-            connection = await held.__aenter__()
-            rows = await connection.execute(*_lock(namespace, key))
-            acquired = bool(rows[0][0])
-        except Exception as error:
-            logger.warning("advisory lock (%s, %s) is not taken: %s", namespace, key, error)
+        async with AsyncExitStack() as until_the_end:
             acquired = False
-        try:
+            try:
+                async with AsyncExitStack() as asking:  # gives the connection back where we have no lock
+                    connection = await asking.enter_async_context(self.db.connection())
+                    acquired = bool((await connection.execute(*_lock(namespace, key)))[0][0])
+                    if acquired:
+                        until_the_end.push_async_callback(asking.pop_all().aclose)
+            except Exception as error:
+                logger.warning("advisory lock (%s, %s) is not taken: %s", namespace, key, error)
             yield acquired
-        finally:
-            if connection is not None:
-                await held.__aexit__(None, None, None)
 
     async def __aenter__(self) -> AsyncDatabaseService:
         await self.initialize()
