@@ -85,6 +85,11 @@ def synchronous(db):
     tell("count", lambda: db.count("diff"))
     tell("exists", lambda: [db.exists("diff", {"id": 51}), db.exists("diff", {"id": 510})])
     tell("page", lambda: vars(db.paginate_keyset("diff", 2, order_by="id", after=[2], with_total=True)))
+    for turned in (False, True):
+        order = {"order_by": ["small", "id"], "descending": turned}
+        tell(f"pages {turned}", lambda: [
+            db.paginate("diff", 4, offset=1, **order), vars(db.paginate_page("diff", 4, **order)),
+            vars(db.paginate_keyset("diff", 4, **order))])
     tell("execute_many", lambda: db.execute_many("update diff set small = %s where id = %s", [(1, 1), (2, 2), (3, 999)]))
     tell("fetch_val", lambda: [db.fetch_val("select 7"), db.fetch_val("select 7 where false"), db.fetch_one("select 1 a")])
     tell("copy_insert", lambda: db.copy_insert("diff", [{"id": 60, "body": "t\tn\n\\"}, {"id": 61, "body": None}]))
@@ -129,7 +134,7 @@ def main():
     db.execute("drop table if exists diff_child, diff")
     db.execute("create table diff (id int primary key, body text, small int2, tags text[], at timestamp)")
     db.execute("create table diff_child (id int primary key, parent int references diff (id))")
-    db.execute("insert into diff (id, body) select n, 'body ' || n from generate_series(1, 9) as n")
+    db.execute("insert into diff (id, body, small) select n, 'body ' || n, n % 3 from generate_series(1, 9) as n")
     synchronous(db)
     asyncio.run(asynchronous(pycopg.AsyncDatabase(CONFIG)))
     print(pycopg.Database.__module__, file=sys.stderr)

@@ -82,7 +82,8 @@ class SelectSteps(TableSteps):
         descending: bool = False,
         schema: str = "public",
     ) -> Step:
-        """`limit` rows from the `offset`-th on."""
+        """`limit` rows from the `offset`-th on. Of several columns `descending` turns the last one alone, as in pycopg;
+        paginate_keyset turns all of them."""
         fragment, params = predicates.predicate(where, where_sql, where_params)
         order = _order(order_by, descending)
         return (yield from self._run(predicates.select(table, None, schema, fragment, order, limit, offset), params))
