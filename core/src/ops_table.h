@@ -4008,9 +4008,9 @@ static const struct sql_piece room_add_binding_sql[] = {
      "select $1::text, $2::text, coalesce((d.doc ->> 'attached_at')::timestamptz, now()), d.doc ->> 'channel_type', coalesce(d.doc ->> 'category', 'transport'), coalesce(d.doc ->> 'direction', 'bidirectional'),\n"
      "    coalesce(d.doc ->> 'access', 'read_write'), coalesce((d.doc ->> 'muted')::boolean, false),\n"
      "    coalesce((d.doc ->> 'output_muted')::boolean, false), coalesce(d.doc ->> 'visibility', 'all'),\n"
-     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(d.doc -> 'capabilities', '{}'),\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), nullif(d.doc -> 'rate_limit', 'null'), nullif(d.doc -> 'retry_policy', 'null'),\n"
-     "    coalesce((d.doc ->> 'group')::boolean, false)\n"
+     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(nullif(d.doc -> 'capabilities', 'null'), '{}'),\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), nullif(d.doc -> 'rate_limit', 'null'),\n"
+     "    nullif(d.doc -> 'retry_policy', 'null'), coalesce((d.doc ->> 'group')::boolean, false)\n"
      "from (select $3::jsonb as doc) as d\n"
      "on conflict (room_id, channel_id) do update\n"
      "set (channel_type, category, direction, access, muted, output_muted, visibility, participant_id, last_read_index,\n"
@@ -4092,10 +4092,10 @@ static const struct sql_piece room_add_event_sql[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
-    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
+     "    from d order by d.room_id, d.n\n"
      ")\n"
      "select d.n, d.index from d order by d.n", NULL},
 };
@@ -4170,10 +4170,10 @@ static const struct sql_piece room_add_event_auto_index_sql[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
-    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
+     "    from d order by d.room_id, d.n\n"
      ")\n"
      "select d.n, d.index from d order by d.n", NULL},
 };
@@ -4225,12 +4225,12 @@ static const struct sql_piece room_add_event_auto_index_single[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
      "    from d\n"
-     ")\n", NULL},
-    {PIECE_TEXT, "select d.index from d", NULL},
+     ")\n"
+     "select d.index from d", NULL},
 };
 
 static const struct arg_spec room_add_observation_args[] = {
@@ -4244,7 +4244,7 @@ static const struct sql_piece room_add_observation_sql[] = {
     {PIECE_TEXT, " (id, room_id, channel_id, content, category, confidence, created_at, metadata)\n"
      "select $1::text, d.doc ->> 'room_id', d.doc ->> 'channel_id', d.doc ->> 'content', d.doc ->> 'category',\n"
      "    (d.doc ->> 'confidence')::real, coalesce((d.doc ->> 'created_at')::timestamptz, now()),\n"
-     "    coalesce(d.doc -> 'metadata', '{}')\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}')\n"
      "from (select $2::jsonb as doc) as d", NULL},
 };
 
@@ -4262,7 +4262,7 @@ static const struct sql_piece room_add_participant_sql[] = {
      "select $1::text, $2::text, coalesce((d.doc ->> 'joined_at')::timestamptz, now()), case when jsonb_typeof(d.doc -> 'candidates') = 'array' then array(select jsonb_array_elements_text(d.doc -> 'candidates')) end, d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
      "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
      "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
      "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
      "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
      "from (select $3::jsonb as doc) as d\n"
@@ -4287,7 +4287,7 @@ static const struct sql_piece room_add_participant_narrow_sql[] = {
      "select $1::text, $2::text, coalesce((d.doc ->> 'joined_at')::timestamptz, now()), d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
      "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
      "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
      "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
      "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
      "from (select $3::jsonb as doc) as d\n"
@@ -4309,7 +4309,7 @@ static const struct sql_piece room_add_task_sql[] = {
     {PIECE_TEXT, " (id, room_id, title, description, assigned_to, status, created_at, metadata)\n"
      "select $1::text, d.doc ->> 'room_id', d.doc ->> 'title', d.doc ->> 'description', d.doc ->> 'assigned_to',\n"
      "    coalesce(d.doc ->> 'status', 'pending'), coalesce((d.doc ->> 'created_at')::timestamptz, now()),\n"
-     "    coalesce(d.doc -> 'metadata', '{}')\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}')\n"
      "from (select $2::jsonb as doc) as d", NULL},
 };
 
@@ -4455,7 +4455,7 @@ static const struct sql_piece room_commit_change_sql[] = {
      "    update ", NULL},
     {PIECE_IDENTIFIER, "room_events", NULL},
     {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
-     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(nullif(d.event -> 'metadata', 'null'), '{}'),\n"
      "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
      "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
      "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"
@@ -4508,12 +4508,12 @@ static const struct sql_piece room_commit_change_sql[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
      "    from placed as d\n"
-     "),\n", NULL},
-    {PIECE_TEXT, "counted as (\n"
+     "),\n"
+     "counted as (\n"
      "    update ", NULL},
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as t\n"
@@ -4603,10 +4603,10 @@ static const struct sql_piece room_commit_event_sql[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n", NULL},
-    {PIECE_TEXT, "    from d order by d.room_id, d.n\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
+     "    from d order by d.room_id, d.n\n"
      "),\n"
      "counted as (\n"
      "    insert into ", NULL},
@@ -4675,13 +4675,13 @@ static const struct sql_piece room_commit_event_single[] = {
      "        then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',\n"
      "    d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',\n"
      "    d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',\n"
-     "    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),\n"
-     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n"
-     "    coalesce(d.event -> 'delivery_results', '{}')\n"
+     "    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),\n"
+     "    coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),\n", NULL},
+    {PIECE_TEXT, "    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')\n"
      "    from d\n"
      "),\n"
-     "counted as (\n", NULL},
-    {PIECE_TEXT, "    update ", NULL},
+     "counted as (\n"
+     "    update ", NULL},
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as t\n"
      "    set event_count = t.event_count + 1, latest_index = d.index,\n"
@@ -4890,7 +4890,7 @@ static const struct sql_piece room_create_sql[] = {
      "        created_at, updated_at, paused_at, closed_at)\n"
      "    select i.room_id, i.room ->> 'organization_id', coalesce(i.room ->> 'status', 'active'),\n"
      "        coalesce((i.room ->> 'event_count')::integer, 0), (i.room ->> 'latest_index')::integer,\n"
-     "        coalesce(i.room -> 'metadata', '{}'), coalesce(i.room -> 'timers', '{}'),\n"
+     "        coalesce(nullif(i.room -> 'metadata', 'null'), '{}'), coalesce(nullif(i.room -> 'timers', 'null'), '{}'),\n"
      "        coalesce(i.room ->> 'agent_response_policy', 'agent_chain'),\n"
      "        coalesce((i.room ->> 'created_at')::timestamptz, now() + i.n * interval '1 microsecond'),\n"
      "        coalesce((i.room ->> 'updated_at')::timestamptz, now() + i.n * interval '1 microsecond'),\n"
@@ -5204,7 +5204,7 @@ static const struct sql_piece room_find_sql[] = {
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as r\n"
      "        where $3::jsonb is null and $1::text is null and $2::text is null\n"
-     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "        order by r.created_at, r.id collate \"C\" limit least($4::bigint, 1::bigint << 62) + least(coalesce($5::bigint, 0), (1::bigint << 62) - 1)\n"
      "    )\n"
      "    union all\n"
      "    (\n"
@@ -5213,7 +5213,7 @@ static const struct sql_piece room_find_sql[] = {
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as r\n"
      "        where $3::jsonb is null and r.organization_id = $1::text and ($2::text is null or r.status = $2::text)\n"
-     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "        order by r.created_at, r.id collate \"C\" limit least($4::bigint, 1::bigint << 62) + least(coalesce($5::bigint, 0), (1::bigint << 62) - 1)\n"
      "    )\n"
      "    union all\n"
      "    (\n"
@@ -5222,7 +5222,7 @@ static const struct sql_piece room_find_sql[] = {
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as r\n"
      "        where $3::jsonb is null and $1::text is null and r.status = $2::text\n"
-     "        order by r.created_at, r.id collate \"C\" limit $4::bigint + coalesce($5::bigint, 0)\n"
+     "        order by r.created_at, r.id collate \"C\" limit least($4::bigint, 1::bigint << 62) + least(coalesce($5::bigint, 0), (1::bigint << 62) - 1)\n"
      "    )\n"
      "    union all\n"
      "    select r.id, r.organization_id, r.status, r.created_at, r.updated_at, r.paused_at, r.closed_at, r.timers, r.agent_response_policy,\n"
@@ -5302,7 +5302,7 @@ static const struct sql_piece room_find_events_sql[] = {
      "        and (f.after_time is null or e.created_at > f.after_time)\n"
      "        and (f.before_time is null or e.created_at < f.before_time)\n"
      "        and (f.include_blocked or e.status <> 'blocked') then true else false end\n"
-     "                order by e.index desc limit f.\"limit\" + coalesce(f.skip, 0)\n"
+     "                order by e.index desc limit least(f.\"limit\", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)\n"
      "            )\n"
      "            union all\n"
      "            (\n"
@@ -5325,7 +5325,7 @@ static const struct sql_piece room_find_events_sql[] = {
      "        and (f.after_time is null or e.created_at > f.after_time)\n"
      "        and (f.before_time is null or e.created_at < f.before_time)\n"
      "        and (f.include_blocked or e.status <> 'blocked') then true else false end\n"
-     "                order by e.index limit f.\"limit\" + coalesce(f.skip, 0)\n"
+     "                order by e.index limit least(f.\"limit\", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)\n"
      "            )\n"
      "            union all\n"
      "            select e.id, e.room_id, e.type, e.source_extra, e.source_channel_id, e.source_channel_type, e.source_direction,\n"
@@ -6018,7 +6018,7 @@ static const struct sql_piece room_list_events_sql[] = {
      "        where (i.before_index is not null or (i.newest_first and i.after_index is null)) and e.room_id = i.room_id\n"
      "            and e.index < coalesce(i.before_index, 2147483648) and e.status <> 'blocked'\n"
      "        order by e.index desc\n"
-     "        limit i.\"limit\" offset case when i.before_index is null then i.\"offset\" end\n"
+     "        limit i.\"limit\" offset case when i.before_index is null and i.after_index is null then i.\"offset\" end\n"
      "    ) as e order by e.index, e.created_at, e.id\n"
      ") as e\n"
      "union all\n"
@@ -6045,7 +6045,7 @@ static const struct sql_piece room_list_events_sql[] = {
      "    where (i.before_index is not null or (i.newest_first and i.after_index is null)) is not true\n"
      "        and e.room_id = i.room_id and e.index > coalesce(i.after_index, -2147483649) and e.status <> 'blocked'\n"
      "    order by e.index\n"
-     "    limit i.\"limit\" offset case when i.after_index is null then i.\"offset\" end\n"
+     "    limit i.\"limit\" offset case when i.before_index is null and i.after_index is null then i.\"offset\" end\n"
      ") as e", NULL},
 };
 
@@ -7687,7 +7687,7 @@ static const struct sql_piece room_update_sql[] = {
     {PIECE_TEXT, "update ", NULL},
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as t set organization_id = d.room ->> 'organization_id', status = coalesce(d.room ->> 'status', 'active'),\n"
-     "    metadata = coalesce(d.room -> 'metadata', '{}'), timers = coalesce(d.room -> 'timers', '{}'),\n"
+     "    metadata = coalesce(nullif(d.room -> 'metadata', 'null'), '{}'), timers = coalesce(nullif(d.room -> 'timers', 'null'), '{}'),\n"
      "    agent_response_policy = coalesce(d.room ->> 'agent_response_policy', 'agent_chain'),\n"
      "    updated_at = coalesce((d.room ->> 'updated_at')::timestamptz, now()), closed_at = (d.room ->> 'closed_at')::timestamptz,\n"
      "    paused_at = (d.room ->> 'paused_at')::timestamptz\n"
@@ -7711,9 +7711,9 @@ static const struct sql_piece room_update_binding_sql[] = {
      "    select d.doc ->> 'channel_type', coalesce(d.doc ->> 'category', 'transport'), coalesce(d.doc ->> 'direction', 'bidirectional'),\n"
      "    coalesce(d.doc ->> 'access', 'read_write'), coalesce((d.doc ->> 'muted')::boolean, false),\n"
      "    coalesce((d.doc ->> 'output_muted')::boolean, false), coalesce(d.doc ->> 'visibility', 'all'),\n"
-     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(d.doc -> 'capabilities', '{}'),\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), nullif(d.doc -> 'rate_limit', 'null'), nullif(d.doc -> 'retry_policy', 'null'),\n"
-     "    coalesce((d.doc ->> 'group')::boolean, false)\n"
+     "    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(nullif(d.doc -> 'capabilities', 'null'), '{}'),\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), nullif(d.doc -> 'rate_limit', 'null'),\n"
+     "    nullif(d.doc -> 'retry_policy', 'null'), coalesce((d.doc ->> 'group')::boolean, false)\n"
      "    from (select $3::jsonb as doc) as d)\n"
      "where b.room_id = $1::text and b.channel_id = $2::text", NULL},
 };
@@ -7727,7 +7727,7 @@ static const struct sql_piece room_update_event_sql[] = {
     {PIECE_TEXT, "update ", NULL},
     {PIECE_IDENTIFIER, "room_events", NULL},
     {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
-     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(nullif(d.event -> 'metadata', 'null'), '{}'),\n"
      "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
      "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
      "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"
@@ -7756,7 +7756,7 @@ static const struct sql_piece room_update_if_sql[] = {
     {PIECE_TEXT, "update ", NULL},
     {PIECE_IDENTIFIER, "rooms", NULL},
     {PIECE_TEXT, " as t set organization_id = d.room ->> 'organization_id', status = coalesce(d.room ->> 'status', 'active'),\n"
-     "    metadata = coalesce(d.room -> 'metadata', '{}'), timers = coalesce(d.room -> 'timers', '{}'),\n"
+     "    metadata = coalesce(nullif(d.room -> 'metadata', 'null'), '{}'), timers = coalesce(nullif(d.room -> 'timers', 'null'), '{}'),\n"
      "    agent_response_policy = coalesce(d.room ->> 'agent_response_policy', 'agent_chain'),\n"
      "    updated_at = coalesce((d.room ->> 'updated_at')::timestamptz, now()), closed_at = (d.room ->> 'closed_at')::timestamptz,\n"
      "    paused_at = (d.room ->> 'paused_at')::timestamptz\n"
@@ -7781,7 +7781,7 @@ static const struct sql_piece room_update_participant_sql[] = {
      "    select case when jsonb_typeof(d.doc -> 'candidates') = 'array' then array(select jsonb_array_elements_text(d.doc -> 'candidates')) end, d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
      "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
      "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
      "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
      "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
      "    from (select $3::jsonb as doc) as d)\n"
@@ -7803,7 +7803,7 @@ static const struct sql_piece room_update_participant_narrow_sql[] = {
      "    select d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),\n"
      "    coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',\n"
      "    d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',\n"
-     "    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
+     "    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), array[d.doc ->> 'channel_id'] || array_remove(case\n"
      "        when jsonb_typeof(d.doc -> 'connected_via') = 'array'\n"
      "        then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')\n"
      "    from (select $3::jsonb as doc) as d)\n"
@@ -7820,7 +7820,7 @@ static const struct sql_piece room_update_task_sql[] = {
     {PIECE_IDENTIFIER, "room_tasks", NULL},
     {PIECE_TEXT, " as t\n"
      "set title = $2::jsonb ->> 'title', description = $2::jsonb ->> 'description', assigned_to = $2::jsonb ->> 'assigned_to',\n"
-     "    status = coalesce($2::jsonb ->> 'status', 'pending'), metadata = coalesce($2::jsonb -> 'metadata', '{}')\n"
+     "    status = coalesce($2::jsonb ->> 'status', 'pending'), metadata = coalesce(nullif($2::jsonb -> 'metadata', 'null'), '{}')\n"
      "where t.id = $1::text", NULL},
 };
 
@@ -7850,7 +7850,7 @@ static const struct sql_piece room_write_change_target_sql[] = {
      "    update ", NULL},
     {PIECE_IDENTIFIER, "room_events", NULL},
     {PIECE_TEXT, " as t set content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),\n"
-     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),\n"
+     "    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(nullif(d.event -> 'metadata', 'null'), '{}'),\n"
      "    idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',\n"
      "    source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',\n"
      "    source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',\n"

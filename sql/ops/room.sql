@@ -13,10 +13,14 @@ r.metadata, r.event_count, r.latest_index, r.delivered_index
 
 -- text: rewrite
 organization_id = d.room ->> 'organization_id', status = coalesce(d.room ->> 'status', 'active'),
-    metadata = coalesce(d.room -> 'metadata', '{}'), timers = coalesce(d.room -> 'timers', '{}'),
+    metadata = coalesce(nullif(d.room -> 'metadata', 'null'), '{}'), timers = coalesce(nullif(d.room -> 'timers', 'null'), '{}'),
     agent_response_policy = coalesce(d.room ->> 'agent_response_policy', 'agent_chain'),
     updated_at = coalesce((d.room ->> 'updated_at')::timestamptz, now()), closed_at = (d.room ->> 'closed_at')::timestamptz,
     paused_at = (d.room ->> 'paused_at')::timestamptz
+
+-- How many rows a page may need, its offset's included: two numbers whose sum fits, however large they were.
+-- text: reach
+least($4::bigint, 1::bigint << 62) + least(coalesce($5::bigint, 0), (1::bigint << 62) - 1)
 
 -- op: room.create
 -- args: room_id text, room json
@@ -32,7 +36,7 @@ created as (
         created_at, updated_at, paused_at, closed_at)
     select i.room_id, i.room ->> 'organization_id', coalesce(i.room ->> 'status', 'active'),
         coalesce((i.room ->> 'event_count')::integer, 0), (i.room ->> 'latest_index')::integer,
-        coalesce(i.room -> 'metadata', '{}'), coalesce(i.room -> 'timers', '{}'),
+        coalesce(nullif(i.room -> 'metadata', 'null'), '{}'), coalesce(nullif(i.room -> 'timers', 'null'), '{}'),
         coalesce(i.room ->> 'agent_response_policy', 'agent_chain'),
         coalesce((i.room ->> 'created_at')::timestamptz, now() + i.n * interval '1 microsecond'),
         coalesce((i.room ->> 'updated_at')::timestamptz, now() + i.n * interval '1 microsecond'),
@@ -116,19 +120,19 @@ from (
     (
         select {+columns} from {rooms} as r
         where $3::jsonb is null and $1::text is null and $2::text is null
-        order by r.created_at, r.id collate "C" limit $4::bigint + coalesce($5::bigint, 0)
+        order by r.created_at, r.id collate "C" limit {+reach}
     )
     union all
     (
         select {+columns} from {rooms} as r
         where $3::jsonb is null and r.organization_id = $1::text and ($2::text is null or r.status = $2::text)
-        order by r.created_at, r.id collate "C" limit $4::bigint + coalesce($5::bigint, 0)
+        order by r.created_at, r.id collate "C" limit {+reach}
     )
     union all
     (
         select {+columns} from {rooms} as r
         where $3::jsonb is null and $1::text is null and r.status = $2::text
-        order by r.created_at, r.id collate "C" limit $4::bigint + coalesce($5::bigint, 0)
+        order by r.created_at, r.id collate "C" limit {+reach}
     )
     union all
     select {+columns} from {rooms} as r

@@ -68,7 +68,7 @@ case when (f.visibility is null or e.visibility = f.visibility) and (f.types is 
 
 -- text: rewrite
 content = d.event -> 'content', status = coalesce(d.event ->> 'status', 'pending'),
-    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(d.event -> 'metadata', '{}'),
+    visibility = coalesce(d.event ->> 'visibility', 'all'), metadata = coalesce(nullif(d.event -> 'metadata', 'null'), '{}'),
     idempotency_key = d.event ->> 'idempotency_key', blocked_by = d.event ->> 'blocked_by',
     source_channel_id = d.source ->> 'channel_id', source_channel_type = d.source ->> 'channel_type',
     source_participant_id = d.source ->> 'participant_id', source_provider = d.source ->> 'provider',
@@ -148,9 +148,9 @@ select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'me
         then array(select jsonb_array_elements_text(d.event -> 'addressed_to')) end, d.event ->> 'response_visibility',
     d.index, coalesce((d.event ->> 'chain_depth')::integer, 0), d.event ->> 'correlation_id',
     d.event ->> 'parent_event_id', d.event ->> 'responds_to', d.event ->> 'idempotency_key', d.event ->> 'blocked_by',
-    coalesce(d.event -> 'metadata', '{}'), coalesce(d.event -> 'channel_data', '{}'),
+    coalesce(nullif(d.event -> 'metadata', 'null'), '{}'), coalesce(nullif(d.event -> 'channel_data', 'null'), '{}'),
     coalesce((d.event ->> 'created_at')::timestamptz, now() + d.n * interval '1 microsecond'),
-    coalesce(d.event -> 'delivery_results', '{}')
+    coalesce(nullif(d.event -> 'delivery_results', 'null'), '{}')
 
 -- text: deletes
 $2::jsonb ->> 'type' = 'delete' and $2::jsonb -> 'content' ->> 'type' = 'delete'
@@ -284,7 +284,7 @@ cross join lateral (
         where (i.before_index is not null or (i.newest_first and i.after_index is null)) and e.room_id = i.room_id
             and e.index < coalesce(i.before_index, 2147483648) and e.status <> 'blocked'
         order by e.index desc
-        limit i."limit" offset case when i.before_index is null then i."offset" end
+        limit i."limit" offset case when i.before_index is null and i.after_index is null then i."offset" end
     ) as e order by e.index, e.created_at, e.id
 ) as e
 union all
@@ -296,7 +296,7 @@ cross join lateral (
     where (i.before_index is not null or (i.newest_first and i.after_index is null)) is not true
         and e.room_id = i.room_id and e.index > coalesce(i.after_index, -2147483649) and e.status <> 'blocked'
     order by e.index
-    limit i."limit" offset case when i.after_index is null then i."offset" end
+    limit i."limit" offset case when i.before_index is null and i.after_index is null then i."offset" end
 ) as e;
 
 -- op: room.find_events
@@ -321,14 +321,14 @@ cross join lateral (
                 select {+columns} from {room_events} as e
                 where f.kind = 'all' and f.backward and e.room_id = f.room_id
                     and e.index < coalesce(f.before_index, 2147483648) and {+condition}
-                order by e.index desc limit f."limit" + coalesce(f.skip, 0)
+                order by e.index desc limit least(f."limit", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)
             )
             union all
             (
                 select {+columns} from {room_events} as e
                 where f.kind = 'all' and not f.backward and e.room_id = f.room_id
                     and e.index > coalesce(f.after_index, -2147483649) and {+condition}
-                order by e.index limit f."limit" + coalesce(f.skip, 0)
+                order by e.index limit least(f."limit", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)
             )
             union all
             select {+columns} from {room_events} as e

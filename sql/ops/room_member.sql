@@ -29,15 +29,15 @@ p.connected_via, p.external_id, p.resolved_at, p.resolved_by, p.joined_at, p.met
 d.doc ->> 'channel_type', coalesce(d.doc ->> 'category', 'transport'), coalesce(d.doc ->> 'direction', 'bidirectional'),
     coalesce(d.doc ->> 'access', 'read_write'), coalesce((d.doc ->> 'muted')::boolean, false),
     coalesce((d.doc ->> 'output_muted')::boolean, false), coalesce(d.doc ->> 'visibility', 'all'),
-    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(d.doc -> 'capabilities', '{}'),
-    coalesce(d.doc -> 'metadata', '{}'), nullif(d.doc -> 'rate_limit', 'null'), nullif(d.doc -> 'retry_policy', 'null'),
-    coalesce((d.doc ->> 'group')::boolean, false)
+    d.doc ->> 'participant_id', (d.doc ->> 'last_read_index')::integer, coalesce(nullif(d.doc -> 'capabilities', 'null'), '{}'),
+    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), nullif(d.doc -> 'rate_limit', 'null'),
+    nullif(d.doc -> 'retry_policy', 'null'), coalesce((d.doc ->> 'group')::boolean, false)
 
 -- text: participant_values
 d.doc ->> 'channel_id', d.doc ->> 'display_name', coalesce(d.doc ->> 'role', 'member'),
     coalesce(d.doc ->> 'status', 'active'), coalesce(d.doc ->> 'identification', 'pending'), d.doc ->> 'identity_id',
     d.doc ->> 'external_id', (d.doc ->> 'resolved_at')::timestamptz, d.doc ->> 'resolved_by',
-    coalesce(d.doc -> 'metadata', '{}'), array[d.doc ->> 'channel_id'] || array_remove(case
+    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}'), array[d.doc ->> 'channel_id'] || array_remove(case
         when jsonb_typeof(d.doc -> 'connected_via') = 'array'
         then array(select jsonb_array_elements_text(d.doc -> 'connected_via')) end, d.doc ->> 'channel_id')
 

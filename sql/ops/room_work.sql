@@ -17,7 +17,7 @@ to_char(v.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as cre
 insert into {room_tasks} (id, room_id, title, description, assigned_to, status, created_at, metadata)
 select $1::text, d.doc ->> 'room_id', d.doc ->> 'title', d.doc ->> 'description', d.doc ->> 'assigned_to',
     coalesce(d.doc ->> 'status', 'pending'), coalesce((d.doc ->> 'created_at')::timestamptz, now()),
-    coalesce(d.doc -> 'metadata', '{}')
+    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}')
 from (select $2::jsonb as doc) as d;
 
 -- op: room.get_task
@@ -54,7 +54,7 @@ cross join lateral (
 -- Writes a task's title, description, assignment, status and metadata anew. No error when it is not there.
 update {room_tasks} as t
 set title = $2::jsonb ->> 'title', description = $2::jsonb ->> 'description', assigned_to = $2::jsonb ->> 'assigned_to',
-    status = coalesce($2::jsonb ->> 'status', 'pending'), metadata = coalesce($2::jsonb -> 'metadata', '{}')
+    status = coalesce($2::jsonb ->> 'status', 'pending'), metadata = coalesce(nullif($2::jsonb -> 'metadata', 'null'), '{}')
 where t.id = $1::text;
 
 -- op: room.add_observation
@@ -65,7 +65,7 @@ where t.id = $1::text;
 insert into {room_observations} (id, room_id, channel_id, content, category, confidence, created_at, metadata)
 select $1::text, d.doc ->> 'room_id', d.doc ->> 'channel_id', d.doc ->> 'content', d.doc ->> 'category',
     (d.doc ->> 'confidence')::real, coalesce((d.doc ->> 'created_at')::timestamptz, now()),
-    coalesce(d.doc -> 'metadata', '{}')
+    coalesce(nullif(d.doc -> 'metadata', 'null'), '{}')
 from (select $2::jsonb as doc) as d;
 
 -- op: room.list_observations
