@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from roomkit.models.event import RoomEvent
+
 from ..errors import Closed, Deadline, Error, Invalid, Unknown
 
 try:
@@ -49,9 +51,13 @@ def key_violation() -> Exception | None:
     return server_error("23505", message, n=KEY_INDEX, t="events")
 
 
-def refuses_key(error: Exception) -> bool:
-    """Whether the server refused an event for its idempotency key."""
-    return _violates(error, KEY_INDEX)
+def refuses_key(error: Exception, event: RoomEvent) -> bool:
+    """Whether the server refused `event` for its idempotency key, and not the event that it changes for that one's."""
+    if event.idempotency_key is None or not _violates(error, KEY_INDEX):
+        return False
+    # Without rights to the columns the server tells no values.
+    values = f"({event.room_id}, {event.source.channel_id}, {event.idempotency_key})"
+    return values in (getattr(error, "detail", None) or values)
 
 
 def refuses_address(error: Exception) -> bool:

@@ -13,8 +13,8 @@ from roomkit.store.base import key_taken, target_gone
 
 from .calls import Calls
 from .errors import key_violation, refuses_key
-from .models import EVENT, FILTER, THREAD, document
-from .texts import flag, number, words
+from .models import EVENT, FILTER, THREAD, mapping, words
+from .texts import flag, number
 
 
 class Events(Calls):
@@ -68,7 +68,7 @@ class Events(Calls):
             raise error from (key_violation() or error.__cause__)
         except Exception as error:
             # An event that is stored itself is refused for its id, whichever index the server looked at first.
-            if not refuses_key(error) or await self.get_event(event.id) is not None:
+            if not refuses_key(error, event) or await self._submit("room.get_event", event.id) != "null":
                 raise
             raise key_taken(event) from error
 
@@ -98,7 +98,7 @@ class Events(Calls):
             "room.record_delivery_results",
             room_id,
             event_id,
-            document(results),
+            mapping(results),
         )
 
     async def delete_event(self, room_id: str, event_id: str, *, cascade_replies: bool = True) -> list[RoomEvent]:
@@ -120,6 +120,8 @@ class Events(Calls):
     ) -> list[RoomEvent]:
         if after_index is not None and before_index is not None:
             raise ValueError("after_index and before_index are mutually exclusive")
+        if after_index is not None or before_index is not None:
+            offset = 0  # it is for pages without a cursor
         page = (number(limit), number(offset), number(after_index), number(before_index), flag(newest_first))
         if event_filter is None and visibility_filter is None:
             return EVENT.many(await self._ask("list_events", "events", "room.list_events", room_id, *page))

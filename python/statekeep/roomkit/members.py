@@ -60,7 +60,7 @@ class Members(Calls):
         await self._ask(
             method,
             "participants",
-            f"room.{method}" if self._extended else f"room.{method}_narrow",
+            f"room.{method}_narrow",
             participant.room_id,
             participant.id,
             PARTICIPANT.text(participant),

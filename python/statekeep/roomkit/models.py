@@ -6,6 +6,7 @@ without a Python dict in between, and writes a model in one."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -55,11 +56,18 @@ class Documents(Generic[M]):
             return [self._model.model_validate(document) for document in json.loads(text)]
 
     def text(self, model: M) -> bytes:
-        """The document of a model, with every field. Raises what the driver raises for a value that is no JSON."""
+        """The document of a model, with every field.
+
+        A model may have been changed since it was validated. What still fits is written, an enum's member given as its
+        string for one; what does not raises pydantic's ValidationError, lest it be stored and no one could read the row.
+        Raises what the driver raises for a value that is no JSON.
+        """
         try:
-            return self._write(model, warnings=False)
+            return self._write(model, warnings="error")
         except PydanticSerializationError:
-            return _written_deep(dict(model))
+            text = _written_deep(dict(model))
+            self._model.model_validate(json.loads(text))
+            return text
 
 
 def document(value: Any) -> bytes:
@@ -68,6 +76,22 @@ def document(value: Any) -> bytes:
         return to_json(value, inf_nan_mode="constants")
     except PydanticSerializationError:
         return _written_deep(value)
+
+
+def mapping(value: dict[str, Any]) -> bytes:
+    """A JSON document that must be an object, since a column that holds another could not be read again."""
+    text = document(value)
+    if not text.startswith(b"{"):
+        raise unwritable(TypeError(f"a dict expected, got {type(value).__name__}"))
+    return text
+
+
+def words(values: Iterable[str]) -> bytes:
+    """A list of texts, as a JSON array."""
+    try:
+        return to_json(list(values))
+    except PydanticSerializationError as error:
+        raise unwritable(error) from error
 
 
 def _written_deep(value: Any) -> bytes:

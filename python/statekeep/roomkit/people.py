@@ -21,7 +21,7 @@ class People(Calls):
             self._ask,
             "create_identity",
             "identities",
-            "room.create_identity" if self._extended else "room.create_identity_narrow",
+            "room.create_identity_narrow",
             identity.id,
             IDENTITY.text(identity),
         )

@@ -20,8 +20,8 @@ class Records(Calls):
         await self._ask("mark_all_read", "read_markers", "room.mark_all_read", room_id, channel_id)
 
     async def get_unread_count(self, room_id: str, channel_id: str) -> int:
-        op = "room.count_unread" if self._extended else "room.get_unread_count"
-        return int(await self._ask("get_unread_count", "read_markers", op, room_id, channel_id))
+        counted = await self._ask("get_unread_count", "read_markers", "room.get_unread_count", room_id, channel_id)
+        return int(counted)
 
     async def list_read_markers(self, room_id: str) -> dict[str, int]:
         markers = json.loads(await self._ask("list_read_markers", "read_markers", "room.list_read_markers", room_id))

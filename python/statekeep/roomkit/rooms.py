@@ -15,8 +15,8 @@ from roomkit.models.store_filter import RoomFilter
 from roomkit.store.base import room_taken
 
 from .calls import REFUSED, Calls
-from .models import ROOM, document
-from .texts import flag, moment, number, words
+from .models import ROOM, document, mapping, words
+from .texts import flag, moment, number
 
 
 class Rooms(Calls):
@@ -77,7 +77,7 @@ class Rooms(Calls):
     ) -> Room | None:
         return ROOM.one(
             await self._ask(
-                "patch_room_metadata", "rooms", "room.patch_metadata", room_id, document(patch), words(unset)
+                "patch_room_metadata", "rooms", "room.patch_metadata", room_id, mapping(patch), words(unset)
             )
         )
 
@@ -117,7 +117,7 @@ class Rooms(Calls):
 
     async def find_room_id_by_channel(self, channel_id: str, status: str | None = None) -> str | None:
         statuses = None if status is None else [RoomStatus(status)]
-        found = await self._find_ids("find_room_id_by_channel", channel_id, RoomFilter(statuses=statuses), 1, None)
+        found = await self.find_room_ids_by_channel(channel_id, RoomFilter(statuses=statuses), 1)
         return found[0] if found else None
 
     async def find_room_ids_by_channel(
@@ -128,13 +128,8 @@ class Rooms(Calls):
         *,
         group: bool | None = None,
     ) -> list[str]:
-        return await self._find_ids("find_room_ids_by_channel", channel_id, room_filter, limit, group)
-
-    async def _find_ids(
-        self, method: str, channel_id: str, room_filter: RoomFilter | None, limit: int, group: bool | None
-    ) -> list[str]:
         found = await self._ask(
-            method,
+            "find_room_ids_by_channel",
             "bindings",
             "room.find_ids_by_channel",
             channel_id,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic_core import to_json
+from .errors import unwritable
 
 
 def flag(value: bool | None) -> str | None:
@@ -13,13 +12,13 @@ def flag(value: bool | None) -> str | None:
 
 
 def number(value: int | None) -> str | None:
-    return None if value is None else str(int(value))
+    """Whatever has an integer's value, as asyncpg takes it; a text has none."""
+    if value is None:
+        return None
+    if not hasattr(value, "__int__"):
+        raise unwritable(TypeError(f"{value!r}: '{type(value).__name__}' object cannot be interpreted as an integer"))
+    return str(int(value))
 
 
 def moment(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat()
-
-
-def words(values: Iterable[str]) -> bytes:
-    """A list of texts, as a JSON array."""
-    return to_json(list(values))
