@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import math
 import random
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import chain
 from typing import Any
 from weakref import WeakValueDictionary
@@ -23,7 +23,7 @@ from ..aio_lease import Lease
 from ..errors import Error, Unknown
 from ..rows import Rows
 from .errors import driver_error
-from .pools import ENVIRONMENT, dsn_of
+from .pools import engine_dsn
 
 # Giving back comes first: the next holder in this process may want what the last one gives back.
 _STEP = """
@@ -33,6 +33,8 @@ select true, key, pg_try_advisory_lock(key) from unnest($2::text::bigint[]) as k
 """
 _FIRST_PAUSE = 0.005  # seconds between two questions for rooms that others hold; doubled up to the longest
 _LONGEST_PAUSE = 0.05
+_CLOSE_SECONDS = 60.0  # as long as the store waits for its calls
+_NOT_OPEN = "PostgresAdvisoryLockManager.init() must be called before use"
 
 
 def advisory_key(room_id: str) -> int:
@@ -45,7 +47,8 @@ class PostgresAdvisoryLockManager(RoomLockManager):
 
     Args:
         dsn: as the store's.
-        pool: an asyncpg pool whose connection arguments are used in place of `dsn`; it stays unused.
+        pool: an asyncpg pool whose connection arguments are used in place of `dsn`; it stays unused. `init()` may be left
+            out then.
         min_size, max_size: taken for RoomKit's sake; one session serves any number of rooms.
         timeout: seconds that `locked()` waits before it raises TimeoutError; None waits for ever, as RoomKit's does.
     """
@@ -63,24 +66,33 @@ class PostgresAdvisoryLockManager(RoomLockManager):
         self._pool = pool
         self._timeout = timeout
         self._session: _Session | None = None
+        self._opening = asyncio.Lock()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def init(self) -> None:
         """Opens the session. Called again, it does nothing."""
-        if self._session is None:
-            dsn = self._dsn or ENVIRONMENT if self._pool is None else await dsn_of(self._pool)
-            session = _Session(aio.Store(dsn, {"connections": 2, "lease_idle_ms": 0}))
-            try:
-                await session.open()
-            except BaseException:
-                await session.close()
-                raise
-            self._session = session
+        await self._opened()
+
+    async def _opened(self) -> _Session:
+        async with self._opening:
+            if self._session is None:
+                dsn = await engine_dsn(self._dsn, self._pool)
+                session = _Session(aio.Store(dsn, {"connections": 2, "lease_idle_ms": 0}))
+                try:
+                    await session.open()
+                except BaseException as error:
+                    await session.close()
+                    if isinstance(error, Error):
+                        raise driver_error(error) from error
+                    raise
+                self._session = session
+            return self._session
 
     async def close(self) -> None:
-        """Gives all locks back with the session. Closing twice does nothing."""
+        """Waits until nobody holds or waits for a room, 60 s at most, and disconnects. Closing twice does nothing."""
         session, self._session = self._session, None
         if session is not None:
+            await session.unused(_CLOSE_SECONDS)
             await session.close()
 
     @asynccontextmanager
@@ -93,27 +105,28 @@ class PostgresAdvisoryLockManager(RoomLockManager):
         if _has_room_lock(room_id, self):
             yield
             return
-        session = self._session
-        if session is None:
-            raise RuntimeError("PostgresAdvisoryLockManager.init() must be called before use")
         key = advisory_key(room_id)
+        if self._session is None and self._pool is None:
+            raise RuntimeError(_NOT_OPEN)
+        session = self._session or await self._opened()
         # The session may take a lock twice, so its tasks stand in a line of their own.
         turn = self._turns.setdefault(key, asyncio.Lock())
-        async with asyncio.timeout(self._timeout):
-            await turn.acquire()
+        with session.in_use():
+            async with asyncio.timeout(self._timeout):
+                await turn.acquire()
+                try:
+                    lease = await session.take(key)
+                except BaseException:
+                    turn.release()
+                    raise
             try:
-                lease = await session.take(key)
-            except BaseException:
-                turn.release()
-                raise
-        try:
-            with _mark_room_locked(self, room_id):
-                yield
-        finally:
-            try:
-                await session.give_back(key, lease)
+                with _mark_room_locked(self, room_id):
+                    yield
             finally:
-                turn.release()
+                try:
+                    await session.give_back(key, lease)
+                finally:
+                    turn.release()
 
 
 class _Session:
@@ -126,18 +139,39 @@ class _Session:
         self._returned: dict[int, list[asyncio.Future[None]]] = {}
         self._asking: asyncio.Task[None] | None = None
         self._news = asyncio.Event()  # something was wanted or given back since the last question
+        self._users = 0  # who holds or wants a lock
+        self._quiet = asyncio.Event()  # nobody does
+        self._quiet.set()
 
     async def open(self) -> None:
         await self._held()
+
+    @contextmanager
+    def in_use(self) -> Generator[None, None, None]:
+        self._users += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._quiet.set()
+
+    async def unused(self, seconds: float) -> None:
+        """Waits until nobody holds or wants a lock, or the time is over."""
+        try:
+            await asyncio.wait_for(self._quiet.wait(), seconds)
+        except TimeoutError:
+            pass
 
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
-        for future in self._wanted.values():
-            future.cancel()
-        for holder in chain(*self._returned.values()):
-            holder.cancel()
+        pending: list[asyncio.Future[Any]] = [*self._wanted.values(), *chain(*self._returned.values())]
+        for future in pending:
+            if not future.done():
+                future.set_exception(RuntimeError(_NOT_OPEN))
         if self._lease is not None:
             self._lease.close()
         await self._store.close()

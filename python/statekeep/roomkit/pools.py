@@ -1,25 +1,38 @@
-"""Where the store connects to: RoomKit's DSN or asyncpg pool as the engine's DSN, and the pool figures it shows."""
+"""Where the store connects to: RoomKit's DSN or asyncpg pool as the engine's DSN; and what it shows as its pool."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from .. import _core, aio
 
 # Of asyncpg.connect(), those that are words of a DSN; the engine drops what only steers asyncpg itself.
 _WORDS = ("host", "port", "user", "password", "database", "passfile", "service", "target_session_attrs", "krbsrvname")
-ENVIRONMENT = "postgresql://"  # libpq's defaults and PG* variables, as asyncpg without a DSN
+_ENVIRONMENT = "postgresql://"  # libpq's defaults and PG* variables, as asyncpg without a DSN
+_HOST_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
+# Where asyncpg looks for a server when nobody names a host; libpq looks into one directory.
+_PLACES = "/run/postgresql,/var/run/postgresql,/tmp,/private/tmp,localhost"
 
 
 class Figures:
     """What `store._pool` shows of the engine's connections, in the words of asyncpg's pool."""
 
-    def __init__(self, store: aio.Store, min_size: int, max_size: int) -> None:
+    def __init__(
+        self, store: aio.Store, min_size: int, max_size: int, acquire: Callable[[], AbstractAsyncContextManager[Any]]
+    ) -> None:
         self._handle = store._calls.handle
         self._sizes = min_size, max_size
+        self._acquire = acquire
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Any]:
+        """A connection of asyncpg's beside the engine's, for ``async with``; it is waited for as the store's calls are."""
+        return self._acquire()
 
     def get_size(self) -> int:
         """How many connections there are now."""
@@ -55,11 +68,26 @@ def check_sizes(min_size: int, max_size: int) -> None:
         raise ValueError("min_size is greater than max_size")
 
 
-async def dsn_of(pool: Any) -> str:
-    """The DSN for the connections that an asyncpg pool makes, its server settings included.
+async def engine_dsn(dsn: str | None, pool: Any) -> str:
+    """The engine's DSN for what asyncpg would connect to, given one of these two or neither.
 
-    Raises ValueError for what a DSN cannot say, such as an SSLContext.
+    Raises TypeError for a `pool` that is none of asyncpg's, ValueError for one whose connections no DSN describes.
     """
+    found = (dsn or _ENVIRONMENT) if pool is None else await _pools_dsn(pool)
+    if not found.startswith(("postgresql:", "postgres:")) or any(map(os.environ.get, _HOST_VARIABLES)):
+        return found
+    parts = urlsplit(found)
+    if parts.netloc.rpartition("@")[2] or {"host", "hostaddr", "service"} & parse_qs(parts.query).keys():
+        return found
+    return _joined(found, {"host": _PLACES})
+
+
+async def _pools_dsn(pool: Any) -> str:
+    """The DSN for the connections that an asyncpg pool makes, its server settings included."""
+    if not hasattr(pool, "_connect_kwargs"):
+        raise TypeError(f"pool: an asyncpg pool expected, got {type(pool).__name__}")
+    if getattr(pool._connect, "__module__", "asyncpg.connection") != "asyncpg.connection":
+        raise ValueError("the pool's connections are made by its connect=, which libpq cannot call; give a DSN instead")
     given = dict(pool._connect_kwargs)
     dsn = pool._connect_args[0] if pool._connect_args else given.pop("dsn", None)
     words = {name: given[name] for name in _WORDS if given.get(name) is not None}
@@ -73,7 +101,7 @@ async def dsn_of(pool: Any) -> str:
         if isinstance(words.get(name), (list, tuple)):
             words[name] = ",".join(map(str, words[name]))
     words.update(given.get("server_settings") or {})
-    return _joined(dsn or ENVIRONMENT, {name: str(value) for name, value in words.items()})
+    return _joined(dsn or _ENVIRONMENT, {name: str(value) for name, value in words.items()})
 
 
 def _ssl_mode(ssl: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -17,7 +19,7 @@ from .errors import NOT_OPEN, driver_error
 from .events import Events
 from .members import Members
 from .people import People
-from .pools import ENVIRONMENT, Figures, check_sizes, dsn_of
+from .pools import Figures, check_sizes, engine_dsn
 from .records import Records
 from .rooms import Rooms
 from .upkeep import Upkeep
@@ -33,8 +35,9 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
 
     Args:
         dsn: as asyncpg and libpq take it; None is libpq's environment (``PGHOST``, …).
-        pool: an asyncpg pool, whose connection arguments are used in place of `dsn`; the pool itself stays unused, and
-            the caller's to close.
+        pool: an asyncpg pool, whose connection arguments and command_timeout are used in place of `dsn`; what its init=
+            and setup= do is not done to the engine's connections. The pool serves nothing but `_acquire()`, and stays the
+            caller's to close. With a pool, calls need no `init()` where the tables are there.
     """
 
     is_process_local = False
@@ -43,12 +46,14 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
     def __init__(self, dsn: str | None = None, pool: Any = None) -> None:
         self._dsn = dsn
         self._given_pool = pool
+        self._lent_pool: Any = None  # asyncpg's, for _acquire()
         self._figures: Figures | None = None
+        self._opening = asyncio.Lock()
 
     @property
     def _pool(self) -> Any:
-        """The pool's figures: ``get_size()``, ``get_idle_size()``; None while the store is not open."""
-        return self._figures
+        """The given pool, else the figures of the engine's: ``get_size()``, ``get_idle_size()``; None while not open."""
+        return self._figures if self._given_pool is None else self._given_pool
 
     async def init(self, min_size: int = 2, max_size: int = 10) -> None:
         """Opens the store, unless it is open, and sets its tables up as RoomKit's `init()` does; nothing is lost.
@@ -56,28 +61,40 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
         At most `max_size` connections are opened, on demand. Raises PostgresSchemaError for RoomKit's tables of before
         0.7, for which there is `migrate()`, and for tables of a newer StateKeep.
         """
-        if self._store is None:
-            await self._open(min_size, max_size)
+        await self._open(min_size, max_size)
         await self._set_up()
 
-    async def _open(self, min_size: int, max_size: int) -> None:
-        check_sizes(min_size, max_size)
-        dsn = self._dsn or ENVIRONMENT
-        if self._given_pool is not None:
-            dsn = await dsn_of(self._given_pool)
-            min_size, max_size = self._given_pool.get_min_size(), self._given_pool.get_max_size()
-        queue_ms = to_milliseconds(self._acquire_timeout)
-        store = aio.Store(dsn, {"connections": min(max_size, _MOST), "queue_ms": queue_ms})
-        try:
-            await store.admin.ping()
-        except Error as error:
-            await store.close(0)
-            raise driver_error(error) from error
-        self._store, self._figures = store, Figures(store, min_size, max_size)
+    async def _opened(self) -> aio.Store:
+        if self._given_pool is None:
+            return await super()._opened()
+        return await self._open(0, _MOST)
+
+    async def _open(self, min_size: int, max_size: int) -> aio.Store:
+        async with self._opening:
+            if self._store is None:
+                check_sizes(min_size, max_size)
+                dsn = await engine_dsn(self._dsn, self._given_pool)
+                if self._given_pool is not None:
+                    min_size, max_size = self._given_pool.get_min_size(), self._given_pool.get_max_size()
+                    self._command_seconds = self._given_pool._connect_kwargs.get("command_timeout") or math.inf
+                queue_ms = to_milliseconds(self._acquire_timeout)
+                store = aio.Store(dsn, {"connections": min(max_size, _MOST), "queue_ms": queue_ms})
+                try:
+                    self._extended = (await store.room.schema())["extended"]
+                except BaseException as error:
+                    await store.close(0)
+                    if isinstance(error, Error):
+                        raise driver_error(error) from error
+                    raise
+                self._store, self._figures = store, Figures(store, min_size, max_size, self._acquire)
+            return self._store
 
     async def close(self) -> None:
         """Waits for the calls that are under way and disconnects. Closing twice does nothing; `init()` opens anew."""
         store, self._store, self._figures = self._store, None, None
+        lent, self._lent_pool = self._lent_pool, None
+        if lent is not None:
+            await lent.close()
         if store is not None:
             pending = list(store._calls._pending.values())
             if pending:  # those that are not sent yet would end unsent
@@ -90,6 +107,31 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
         if self._store is None:
             raise RuntimeError(NOT_OPEN)
         yield
+
+    @asynccontextmanager
+    async def _acquire(self) -> AsyncGenerator[Any, None]:
+        """A connection of asyncpg's, for the queries that a subclass adds: RoomKit's name and meaning.
+
+        It is the given pool's, or of a pool that is made at the first use, of as many connections as the store may have
+        beside it. No method of the store uses it.
+        """
+        pool = self._given_pool or self._lent_pool
+        if pool is None:
+            if self._figures is None:
+                raise RuntimeError(NOT_OPEN)
+            import asyncpg  # type: ignore[import-untyped, import-not-found, unused-ignore]  # the store itself needs none
+
+            pool = self._lent_pool = asyncpg.create_pool(
+                self._dsn, min_size=0, max_size=self._figures.get_max_size(), init=self._init_connection
+            )
+        await pool
+        async with pool.acquire(timeout=self._acquire_timeout) as connection:
+            yield connection
+
+    @staticmethod
+    async def _init_connection(connection: Any) -> None:
+        """What `_acquire()`'s own connections begin with: documents are Python values, as on RoomKit's."""
+        await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
     async def __aenter__(self) -> Self:
         await self.init()
