@@ -56,7 +56,7 @@ type Error struct {
 	Message string `json:"message"`  // the server's primary message, or the core's; never holds a password
 	Code    string `json:"sqlstate"` // the server's SQLSTATE; empty when the server did not answer
 	Detail  string `json:"detail"`   // the server's detail; may be empty
-	Reason  string `json:"reason"`   // with Unknown: "link" or "deadline"
+	Reason  string `json:"reason"`   // with Unknown: "link", "deadline" or "memory"; with Deadline: "queue" past Options.QueueTimeout
 	Retry   bool   `json:"retry"`    // the same call may succeed later, and repeating it does no harm
 
 	// What else the server told of a refused statement; empty where it did not.

@@ -37,6 +37,9 @@ type Options struct {
 	// LockTimeout is how long a batch waits for a row another session has locked before its calls are sent apart.
 	// Default 200 ms.
 	LockTimeout time.Duration
+	// QueueTimeout is how long a call may wait for a free connection; then it fails with ErrDeadline and Reason "queue".
+	// Default: as long as its deadline lets it.
+	QueueTimeout time.Duration
 	// Queue is the most calls held at once; past it, calls wait in the order they came. Default 16384.
 	Queue int
 	// QueueBytes is the most bytes of arguments held at once, with the same consequence. Default 256 MiB.
@@ -64,6 +67,7 @@ func (o Options) json() string {
 		"deadline_ms":    int(milliseconds(o.Deadline)),
 		"connect_ms":     int(milliseconds(o.ConnectTimeout)),
 		"lock_ms":        int(milliseconds(o.LockTimeout)),
+		"queue_ms":       int(milliseconds(o.QueueTimeout)),
 		"queue_bytes":    o.QueueBytes,
 		"batch":          o.Batch,
 		"batch_bytes":    o.BatchBytes,

@@ -184,7 +184,8 @@ impl Error {
         self.0.constraint.as_deref()
     }
 
-    /// With [`Status::Unknown`]: `"link"`, `"deadline"` or `"memory"`.
+    /// With [`Status::Unknown`]: `"link"`, `"deadline"` or `"memory"`; with [`Status::Deadline`]: `"queue"` past
+    /// [`Options::queue_timeout`](crate::Options::queue_timeout).
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }

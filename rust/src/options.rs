@@ -73,6 +73,12 @@ impl Options {
         self.with("lock_ms", json!(milliseconds(time)))
     }
 
+    /// How long a call may wait for a free connection; then it ends as [`Status::Deadline`] with the reason `"queue"`. Default:
+    /// as long as its deadline lets it.
+    pub fn queue_timeout(self, time: Duration) -> Self {
+        self.with("queue_ms", json!(milliseconds(time)))
+    }
+
     /// The most calls held at once; past it, calls wait in the order they came. Default 16384.
     pub fn queue(mut self, count: usize) -> Self {
         self.queue = count;

@@ -27,6 +27,16 @@ def test_a_call_that_waits_ends_by_its_own_deadline(adapter, states):
     store.close()
 
 
+def test_a_call_without_a_free_connection_ends_by_queue_ms(adapter, states):
+    store = adapter.open(states.dsn, queue_ms=200, **PATIENT)
+    with gate(store, states):
+        answer, seconds = timed(store.save("a", "late", "1"))
+        assert (answer.status, answer.error.get("reason")) == ("DEADLINE", "queue")
+        assert 0.1 < seconds < 5
+    assert states.states() == {}
+    store.close()
+
+
 def test_a_read_under_way_ends_by_its_deadline(adapter, states):
     store = adapter.open(states.dsn, connections=2)
     with states.locked():

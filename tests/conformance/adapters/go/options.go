@@ -18,6 +18,7 @@ func (o options) convert() (statekeep.Options, error) {
 		"deadline_ms":   &converted.Deadline,
 		"connect_ms":    &converted.ConnectTimeout,
 		"lock_ms":       &converted.LockTimeout,
+		"queue_ms":      &converted.QueueTimeout,
 		"lease_idle_ms": &converted.LeaseIdle,
 	}
 	numbers := map[string]*int{

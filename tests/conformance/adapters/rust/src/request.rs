@@ -173,6 +173,7 @@ pub fn convert(given: &Map<String, Value>) -> Result<Options, String> {
             "connect_ms" => options.connect_timeout(time),
             "lease_idle_ms" => options.lease_idle(time),
             "lock_ms" => options.lock_timeout(time),
+            "queue_ms" => options.queue_timeout(time),
             "queue" => options.queue(count),
             "queue_bytes" => options.queue_bytes(count),
             "batch" => options.batch(count),
