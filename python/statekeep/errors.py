@@ -17,7 +17,8 @@ class Error(Exception):
         schema, table, column, constraint: the names it gives of what refused, or None.
         position: where in the statement, in characters from 1, or None.
         retry: True when the same call may succeed later and repeating it does no harm.
-        reason: for Unknown: ``"link"`` or ``"deadline"``; else None.
+        reason: for Unknown: ``"link"``, ``"deadline"`` or ``"memory"``; for Deadline: ``"queue"`` past the option queue_ms;
+            else None.
     """
 
     status = "INTERNAL"

@@ -17,7 +17,7 @@ module StateKeep
     attr_reader :position
     # @return [String, nil] what a violated constraint is on
     attr_reader :schema, :table, :column, :constraint
-    # @return [String, nil] with Unknown: "link" or "deadline"; with Deadline: "queue" past the option queue_ms
+    # @return [String, nil] with Unknown: "link", "deadline" or "memory"; with Deadline: "queue" past the option queue_ms
     attr_reader :reason
 
     # What the server names of its refusal, beside the message.
