@@ -73,6 +73,8 @@ class TestPool:
                 await store.close()
                 fresh = make(pool=pool)
                 room = Room(id=ROOM)
+                async with fresh.connection():
+                    pass
                 await asyncio.gather(*(fresh.room_exists(f"room-{n}") for n in range(8)))
                 await fresh.create_room(room)
                 assert await store.get_room(ROOM) == room
@@ -198,7 +200,8 @@ def test_a_subclass_adds_queries_and_spans_in_roomkits_way(url, make):
             assert store.spans == [("create_room", "rooms"), *[("rooms_by_tier", "rooms")] * 2]
             assert await store.find_room_id_by_channel("sms") == ROOM
             async with store._pool.acquire() as connection:
-                return await connection.fetchval("select count(*) from rooms")
+                assert await connection.fetchval("select count(*) from rooms") == 1
+            return await store._pool.fetchval("select $1::int", 1)
 
     assert asyncio.run(run()) == 1
 

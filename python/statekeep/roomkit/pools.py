@@ -14,6 +14,7 @@ from .. import _core, aio
 
 # Of asyncpg.connect(), those that are words of a DSN; the engine drops what only steers asyncpg itself.
 _WORDS = ("host", "port", "user", "password", "database", "passfile", "service", "target_session_attrs", "krbsrvname")
+_STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval")  # of asyncpg's pool, on any connection
 _ENVIRONMENT = "postgresql://"  # libpq's defaults and PG* variables, as asyncpg without a DSN
 _HOST_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 # Where asyncpg looks for a server when nobody names a host; libpq looks into one directory.
@@ -33,6 +34,17 @@ class Figures:
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Any]:
         """A connection of asyncpg's beside the engine's, for ``async with``; it is waited for as the store's calls are."""
         return self._acquire()
+
+    def __getattr__(self, name: str) -> Any:
+        """`execute`, `fetch` and the like, on a connection of `acquire()`."""
+        if name not in _STATEMENTS:
+            raise AttributeError(f"the pool shown here has no {name!r}")
+
+        async def run(*arguments: Any, **named: Any) -> Any:
+            async with self._acquire() as connection:
+                return await getattr(connection, name)(*arguments, **named)
+
+        return run
 
     def get_size(self) -> int:
         """How many connections there are now."""

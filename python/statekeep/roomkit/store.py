@@ -105,7 +105,7 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
     async def connection(self) -> AsyncGenerator[None, None]:
         """Nothing is bound: calls share connections as it is, also those of tasks started inside the block."""
         if self._store is None:
-            raise RuntimeError(NOT_OPEN)
+            await self._opened()
         yield
 
     @asynccontextmanager
