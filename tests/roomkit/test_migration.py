@@ -117,6 +117,30 @@ def test_a_v1_database_is_converted_on_request_only(url):
     asyncio.run(run())
 
 
+def test_progress_is_a_bar_on_standard_error(url, capsys):
+    async def run():
+        connection = await asyncpg.connect(url)
+        _, events, _ = await fill(connection)
+        await connection.close()
+        store = PostgresStore(url)
+        with pytest.raises(PostgresSchemaError):
+            await store.init()
+        await store.migrate(dry_run=False, confirm=True, progress=True)
+        await store.close()
+        return len(events)
+
+    events = asyncio.run(run())
+    told = capsys.readouterr().err
+    steps = [line for line in told.split("\r") if line]
+    assert told.endswith("\n")
+    assert steps[-1].startswith("done")
+    assert f"[{'#' * 30}]" in steps[-1]
+    assert len(steps) > 1
+    done, total = steps[-1].split()[-1].split("/")
+    assert done == total
+    assert int(total.replace(",", "")) > events
+
+
 async def compare(store, rooms, events):
     for room in rooms:
         stored = await store.get_room(room.id)
