@@ -5,7 +5,7 @@
     test.py --list          the parts
 
 A part's output is in build/test/<part>.log; that of a failed part is shown. A part that lacks what it tests counts as
-skipped, and says so.
+skipped, and says so; so do pytest's skipped tests.
 """
 import json
 import os
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
@@ -30,6 +31,7 @@ class Counts:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    reasons: Counter = field(default_factory=Counter)  # why tests were skipped, where the report tells
 
     def __str__(self):
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -45,6 +47,7 @@ def count_junit(text, report):
             counts.failed += 1
         elif "skipped" in kinds:
             counts.skipped += 1
+            counts.reasons[case.find("skipped").get("message") or "no reason told"] += 1
         else:
             counts.passed += 1
     return counts
@@ -167,7 +170,7 @@ def parts():
     yield from package_parts()
     yield Part("sql, command, tools", "tests/test_sql.py", pytest("tests/test_*.py"), count_junit)
     yield Part("gathering with its peers", "tests/gathering", pytest("tests/gathering"), count_junit, 20)
-    yield Part("conformance", "tests/conformance/conftest.py", pytest("tests/conformance"), count_junit, 20)
+    yield Part("conformance", "tests/conformance/conftest.py", pytest("tests/conformance"), count_junit, 30)
     yield Part("roomkit", "tests/roomkit" if python_serves_roomkit() else "Python 3.12 or newer, which RoomKit needs",
                pytest("tests/roomkit"), count_junit, 20)
     yield Part("faults", "tests/faults", pytest("tests/faults"), count_junit, 20)
@@ -203,7 +206,7 @@ def run(part, log):
     except (OSError, ElementTree.ParseError):
         counts = Counts()
     if not well and counts.failed == 0:
-        counts = Counts(0 if part.count is count_one else counts.passed, 1, counts.skipped)
+        counts = Counts(0 if part.count is count_one else counts.passed, 1, counts.skipped, counts.reasons)
     return counts
 
 
@@ -228,6 +231,8 @@ def main():
         counts = run(part, log)
         print(f"{'FAIL' if counts.failed else 'pass'}  {part.name:32} {counts}, {time.monotonic() - start:.1f} s",
               flush=True)
+        for reason, times in counts.reasons.most_common():
+            print(f"      skipped {times}: {reason}", flush=True)
         if counts.failed:
             lines = log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
             print("\n".join("      " + line for line in lines), f"\n      … the whole of it: {log}", flush=True)
