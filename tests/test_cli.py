@@ -113,7 +113,8 @@ def test_setup_makes_rooms_for_who_asks_for_them(server, database, statekeep):
     assert statekeep("setup", "room", dsn=dsn).stdout == "room.setup: done\n"
     assert {"rooms", "events", "schema_version"} < tables(server, database)
     out = statekeep("check", "room", dsn=dsn).stdout
-    assert store_lines(out) == [fine("room"), "note feature not set up: room.add_participant, room.update_participant"]
+    assert store_lines(out) == [
+        fine("room"), "note feature not set up: room.add_participant, room.create_identity, room.update_participant"]
     assert "→ statekeep call room.setup_extras makes it" in out
 
 
