@@ -79,6 +79,42 @@ def test_a_write_of_several_events_waits_for_the_room_with_no_event_held(connect
     assert first.execute("select id, (metadata ->> 'deleted')::boolean from events order by id").fetchall() == left
 
 
+def keyed(name, key):
+    return event(name, {"type": "text"}, idempotency_key=key)
+
+
+# Each gives event "b" the key of event "a".
+EXCHANGES = [
+    ("room.update_event", ("b", keyed("b", "key a"))),
+    ("room.write_change_target", ("room", keyed("b", "key a"))),
+    ("room.commit_change", ("room", event("c", {"type": "edit"}), keyed("b", "key a"), False))]
+
+
+@pytest.mark.parametrize("name, arguments", EXCHANGES, ids=[name for name, _ in EXCHANGES])
+def test_events_that_exchange_their_keys_never_deadlock(connect, name, arguments):
+    """An index after that of the keys holds each write up when it has written its row and no key yet."""
+    first, second, third = connect(), connect(), connect()
+    first.execute(OPS["room.setup"].text({}))
+    first.execute("insert into rooms (id) values ('room')")
+    call(first, "room.commit_event", ["room"] * 2, [keyed("a", "key a"), keyed("b", "key b")], [True] * 2)
+    first.execute("""create function held_up(text) returns text language plpgsql immutable as $$
+        begin perform pg_advisory_xact_lock_shared(1); return $1; end $$""")
+    keys, = first.execute("select pg_get_indexdef('idx_events_idempotency_channel'::regclass)").fetchone()
+    first.execute("create index on events (held_up(id))")
+    first.execute(f"drop index idx_events_idempotency_channel; {keys}")  # indexes are written in the order they were made in
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        first.execute("select pg_advisory_lock(1)")
+        one = threads.submit(call, second, "room.update_event", "a", keyed("a", "key b"))
+        wait_for_lock(first, second)
+        other = threads.submit(call, third, name, *arguments)
+        wait_for_lock(first, third)
+        first.execute("select pg_advisory_unlock(1)")
+        for refused in (one, other):
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                refused.result(WAIT_SECONDS)
+    assert first.execute("select id, idempotency_key from events order by id").fetchall() == [("a", "key a"), ("b", "key b")]
+
+
 @pytest.mark.parametrize("name, setups", [
     ("room.create_identity_narrow", ["room.setup"]), ("room.create_identity_narrow", ["room.setup", "room.setup_extras"]),
     ("room.create_identity", ["room.setup", "room.setup_extras"])], ids=["RoomKit's columns", "narrow on extras", "extras"])

@@ -2,8 +2,9 @@
 -- takes RoomKit's default.
 --
 -- Every write of events locks the room's row first (for no key update, so that other writers of the room's rows pass), then
--- the row of its index sequence if it needs that; only what writes a single event by its id does without, since it waits
--- with nothing held. So writes of one room never deadlock, RoomKit's own commits and appends beside them included.
+-- the row of its index sequence if it needs that; only what writes a single event by its id, and no idempotency key, does
+-- without, since it waits with nothing held. So writes of one room never deadlock, RoomKit's own commits and appends beside
+-- them included.
 
 -- text: event_row
 e.id, e.room_id, e.type,
@@ -446,9 +447,18 @@ cross join lateral (
 -- batch: no    key: event_id    same key: serial    resend: yes    writes: yes
 -- Writes an event's content, status, visibility, metadata, idempotency key, blocked_by and source (but for its direction)
 -- anew; all else stays as it was stored. No error when there is no such event.
+with d as (select $2::jsonb as event, $2::jsonb -> 'source' as source),
+-- Two events that take each other's keys would wait for each other at the keys' index; so who brings a key takes the room
+-- first, which the count, of one room at most, makes it wait for.
+room as materialized (
+    select t.id from {rooms} as t
+    where t.id = (select e.room_id from {room_events} as e where e.id = $1::text)
+        and $2::jsonb ->> 'idempotency_key' is not null
+    for no key update
+)
 update {room_events} as t set {+rewrite}
-from (select $2::jsonb as event, $2::jsonb -> 'source' as source) as d
-where t.id = $1::text;
+from d
+where t.id = $1::text and (select count(*) from room) < 2;
 
 -- op: room.record_delivery_results
 -- args: room_id text, event_id text, results json
