@@ -58,11 +58,14 @@ def event(name, content, **fields):
 DELETED = event("target", {"type": "text"}, metadata={"deleted": True})
 
 
-@pytest.mark.parametrize("name, arguments, left", [
-    ("room.delete_event", ("room", "target", True), []),
-    ("room.write_change_target", ("room", DELETED), [("edit", True), ("target", True)]),
-    ("room.mark_edits_deleted", ("room", "target"), [("edit", True), ("target", None)])])
-def test_a_write_of_several_events_waits_for_the_room_with_no_event_held(connect, name, arguments, left):
+@pytest.mark.parametrize("row, name, arguments, left", [
+    ("rooms where id = 'room'", "room.delete_event", ("room", "target", True), []),
+    ("event_sequences where room_id = 'room'", "room.delete_event", ("room", "target", True), []),
+    ("rooms where id = 'room'", "room.delete_orphans", ("room", '["target"]', True), [("target", None)]),
+    ("rooms where id = 'room'", "room.delete_orphans", ("room", '["target"]', False), [("target", None)]),
+    ("rooms where id = 'room'", "room.write_change_target", ("room", DELETED), [("edit", True), ("target", True)]),
+    ("rooms where id = 'room'", "room.mark_edits_deleted", ("room", "target"), [("edit", True), ("target", None)])])
+def test_a_write_of_several_events_waits_for_the_room_with_no_event_held(connect, row, name, arguments, left):
     first, second = connect(), connect()
     for setup in ("room.setup", "room.setup_extras"):
         first.execute(OPS[setup].text({}))
@@ -71,12 +74,116 @@ def test_a_write_of_several_events_waits_for_the_room_with_no_event_held(connect
     call(first, "room.commit_event", ["room", "room"], [event("target", {"type": "text"}), event("edit", edit)], [True, True])
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         with first.transaction():
-            first.execute("select from rooms where id = 'room' for no key update")
+            first.execute(f"select from {row} for no key update")
             waiting = threads.submit(call, second, name, *arguments)
             wait_for_lock(first, second)
             first.execute("select from events for update nowait")
         waiting.result(WAIT_SECONDS)
     assert first.execute("select id, (metadata ->> 'deleted')::boolean from events order by id").fetchall() == left
+
+
+def append_as_roomkit(connection, room_ids, events):
+    """RoomKit's own appends, which lock the row of the sequence but not the room's."""
+    for room_id, document in zip(room_ids, map(json.loads, events), strict=True):
+        connection.execute(
+            """with s as (update event_sequences set next_index = next_index + 1 where room_id = %s returning next_index - 1 as i)
+            insert into events (id, room_id, content, source_channel_id, source_channel_type, parent_event_id, index)
+            select %s, %s, %s, 'sms', 'sms', %s, i from s""",
+            (room_id, document["id"], room_id, json.dumps(document["content"]), document.get("parent_event_id")))
+
+
+# What adds events; room.add_event leaves the sequence's number as it is.
+ADDS = {
+    "room.add_event": lambda connection, *columns: call(connection, "room.add_event", *columns),
+    "room.add_event_auto_index": lambda connection, *columns: call(connection, "room.add_event_auto_index", *columns),
+    "room.commit_event": lambda connection, *columns: call(connection, "room.commit_event", *columns, [True] * len(columns[0])),
+    "RoomKit": append_as_roomkit}
+
+
+@pytest.fixture
+def beside(connect):
+    """Runs a write beside one that adds events to its room and commits when the write waits for it; the write's rows."""
+    first, second = connect(), connect()
+    for setup in ("room.setup", "room.setup_extras"):
+        first.execute(OPS[setup].text({}))
+    first.execute("insert into rooms (id) values ('room')")
+
+    def run(add, events, name, *arguments):
+        with concurrent.futures.ThreadPoolExecutor(1) as threads:
+            with first.transaction():
+                ADDS[add](first, ["room"] * len(events), events)
+                waiting = threads.submit(call, second, name, *arguments)
+                wait_for_lock(first, second)
+            return waiting.result(WAIT_SECONDS)
+
+    return first, run
+
+
+def changing(kind, target):
+    return {"type": kind, "target_event_id": target}
+
+
+def stored(connection):
+    return [name for name, in connection.execute("select id from events order by id")]
+
+
+@pytest.mark.parametrize("cascade", [True, False])
+@pytest.mark.parametrize("add", ADDS)
+def test_what_comes_while_a_deletion_waits_is_told_and_can_be_deleted(beside, add, cascade):
+    connection, run = beside
+    early = [("other", {"type": "text"}, {}), ("root", {"type": "text"}, {}),
+             ("reply 1", {"type": "text"}, {"parent_event_id": "root"}), ("edit 1", changing("edit", "root"), {})]
+    late = [("reply 2", {"type": "text"}, {"parent_event_id": "root"}), ("edit 2", changing("edit", "root"), {}),
+            ("edit 3", changing("edit", "reply 1"), {}), ("edit 4", changing("edit", "reply 2"), {}),
+            ("edit 5", changing("edit", "other"), {}), ("delete", changing("delete", "root"), {})]
+    early, late = ([event(name, content, index=number, **more) for number, (name, content, more) in enumerate(events, base)]
+                   for events, base in ((early, 0), (late, -len(late))))
+    call(connection, "room.add_event_auto_index", ["room"] * len(early), early)
+    gone = run(add, late, "room.delete_event", "room", "root", cascade)
+    assert [(row[0], row[-1]) for row in gone] == [("root", True), *[("reply 1", True)] * cascade, ("edit 1", False)]
+    ids = [row[0] for row in gone if row[-1]]
+    more = call(connection, "room.delete_orphans", "room", json.dumps(ids), cascade)
+    orphans = ["reply 2", "edit 2", "edit 3", "edit 4", "delete"] if cascade else ["edit 2", "delete"]
+    assert [row[0] for row in more] == orphans
+    left = ["edit 5", "other"] if cascade else ["edit 3", "edit 4", "edit 5", "other", "reply 1", "reply 2"]
+    assert stored(connection) == left
+
+
+def test_a_deletion_that_met_nothing_new_says_so(beside):
+    connection, run = beside
+    call(connection, "room.commit_event", ["room"], [event("root", {"type": "text"})], [True])
+    with connection.transaction():  # the room was written, and nothing came into it
+        connection.execute("update rooms set metadata = '{}'")
+    (gone, *_, late), = call(connection, "room.delete_event", "room", "root", True)
+    assert (gone, late) == ("root", False)
+    assert run("room.add_event", [event("new", {"type": "text"})], "room.delete_event", "room", "nowhere", True) == []
+
+
+def test_a_deletion_that_waits_for_another_one_finds_nothing(connect, beside):
+    connection, _ = beside
+    other = connect()
+    events = [event("root", {"type": "text"}), event("reply", {"type": "text"}, parent_event_id="root")]
+    call(connection, "room.commit_event", ["room"] * 2, events, [True] * 2)
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        with connection.transaction():
+            call(connection, "room.delete_event", "room", "root", False)
+            waiting = threads.submit(call, other, "room.delete_event", "room", "root", True)
+            wait_for_lock(connection, other)
+        assert waiting.result(WAIT_SECONDS) == []
+    assert stored(connection) == ["reply"]
+
+
+@pytest.mark.parametrize("add", ADDS)
+def test_an_edit_that_comes_while_a_delete_waits_to_be_committed_is_told(beside, add):
+    connection, run = beside
+    call(connection, "room.commit_event", ["room"], [event("target", {"type": "text"})], [True])
+    edit = event("edit", changing("edit", "target"), index=-1)
+    delete = event("delete", changing("delete", "target"), type="delete")
+    (_, late), = run(add, [edit], "room.commit_change", "room", delete, DELETED, True)
+    assert late is True
+    call(connection, "room.mark_edits_deleted", "room", "target")
+    marked = connection.execute("select id from events where metadata @> '{\"deleted\": true}' order by id").fetchall()
+    assert marked == [("edit",), ("target",)]
 
 
 def keyed(name, key):

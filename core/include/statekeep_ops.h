@@ -698,9 +698,10 @@ static inline keep_op keep_room_delete(keep_store *store, keep_text room_id, int
 
 /* room.delete_event: Deletes an event, with `cascade_replies` its replies too, and the edits
  * and deletes of what it deletes. Gives them: the event, its replies, then the changes, each
- * kind by index; an empty list when the room has no such event. Not deleted is what came into
- * the room while this call waited for its turn: a reply, edit or delete from that moment
- * stays, without its target.
+ * kind by index; an empty list when the room has no such event. Events that came into the room
+ * while this call waited for its turn stay; then `late` is true for the event and its replies,
+ * and room.delete_orphans, called with their ids, deletes what of the newcomers belongs to
+ * them.
  *   room_id          text
  *   event_id         text
  *   cascade_replies  bool
@@ -709,11 +710,30 @@ static inline keep_op keep_room_delete(keep_store *store, keep_text room_id, int
  * source.raw_payload, source.provider_message_id, source.verification, content, status,
  * blocked_by, visibility, addressed_to, response_visibility, index, chain_depth,
  * parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata,
- * channel_data, delivery_results}. */
+ * channel_data, delivery_results, late}. */
 static inline keep_op keep_room_delete_event(keep_store *store, keep_text room_id,
         keep_text event_id, keep_text cascade_replies, int deadline_ms) {
     const keep_text args[] = {room_id, event_id, cascade_replies};
     return keep_submit(store, "room.delete_event", args, 3, deadline_ms);
+}
+
+/* room.delete_orphans: Deletes what came while room.delete_event waited, by the ids of the
+ * event and its replies in that order: with `cascade_replies` the replies to the first, and
+ * the edits and deletes of any of them and of those replies. Gives the replies, then the
+ * changes, each kind by index.
+ *   room_id          text
+ *   event_ids        text[]
+ *   cascade_replies  bool
+ * Result: an array of {id, room_id, type, source.channel_id, source.channel_type,
+ * source.direction, source.participant_id, source.external_id, source.provider,
+ * source.raw_payload, source.provider_message_id, source.verification, content, status,
+ * blocked_by, visibility, addressed_to, response_visibility, index, chain_depth,
+ * parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata,
+ * channel_data, delivery_results}. */
+static inline keep_op keep_room_delete_orphans(keep_store *store, keep_text room_id,
+        keep_text event_ids, keep_text cascade_replies, int deadline_ms) {
+    const keep_text args[] = {room_id, event_ids, cascade_replies};
+    return keep_submit(store, "room.delete_orphans", args, 3, deadline_ms);
 }
 
 /* room.drop_legacy_parent_index: Drops the index of replies that RoomKit made before 0.30,

@@ -157,6 +157,33 @@ select d.event ->> 'id', d.event ->> 'room_id', coalesce(d.event ->> 'type', 'me
 $2::jsonb ->> 'type' = 'delete' and $2::jsonb -> 'content' ->> 'type' = 'delete'
         and $2::jsonb -> 'content' ->> 'target_event_id' = $3::jsonb ->> 'id'
 
+-- Whoever adds an event writes the row of the room's index sequence, also where its number stays: another version of that
+-- row than this statement's snapshot has says that there are events which the statement does not see.
+-- text: turn
+seen as materialized (select s.xmin as version from {room_event_sequences} as s where s.room_id = $1::text),
+room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
+held as materialized (
+    select s.xmin as version from {room_event_sequences} as s
+    where s.room_id = (select coalesce(min(r.id), $1::text) from room as r) for no key update
+)
+
+-- text: late
+(select h.version from held as h) is distinct from (select s.version from seen as s)
+
+-- text: doomed
+doomed as materialized (
+    select t.id, t.kind from thread as t
+    union all
+    select e.id, 2 from {room_events} as e
+    where e.room_id = $1::text and e.content ->> 'type' in ('edit', 'delete')
+        and e.content ->> 'target_event_id' = any (array(select t.id from target as t))
+        and e.id <> all (array(select t.id from thread as t))
+),
+gone as (
+    delete from {room_events} as e where e.id = any (array(select k.id from doomed as k)) and e.room_id = $1::text
+    returning {+columns}
+)
+
 -- op: room.add_event
 -- args: room_id text, event json
 -- gives: one index
@@ -499,12 +526,7 @@ select c.id as event_id from changed as c;
 with d as (
     select 1 as n, $2::jsonb as event, $2::jsonb -> 'source' as source
 ),
-seen as materialized (select s.next_index from {room_event_sequences} as s where s.room_id = $1::text),
-room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
-held as materialized (
-    select s.next_index from {room_event_sequences} as s
-    where s.room_id = (select coalesce(min(r.id), $1::text) from room as r) for no key update
-),
+{+turn},
 changed as (
     update {room_events} as t set {+rewrite}
     from (select $3::jsonb as event, $3::jsonb -> 'source' as source) as d
@@ -538,8 +560,7 @@ counted as (
     from placed as p
     where t.id = $1::text
 )
-select p.index, {+deletes} and (select h.next_index from held as h) <> (select s.next_index from seen as s) as late
-from placed as p;
+select p.index, {+deletes} and {+late} as late from placed as p;
 
 -- op: room.mark_edits_deleted
 -- args: room_id text, event_id text
@@ -553,17 +574,19 @@ where t.room_id = $1::text and exists (select from room) and t.content ->> 'type
 
 -- op: room.delete_event
 -- args: room_id text, event_id text, cascade_replies bool
--- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results, late}
 -- batch: no    key: room_id    same key: serial    resend: no    writes: yes
 -- Deletes an event, with `cascade_replies` its replies too, and the edits and deletes of what it deletes. Gives them: the
--- event, its replies, then the changes, each kind by index; an empty list when the room has no such event. Not deleted is
--- what came into the room while this call waited for its turn: a reply, edit or delete from that moment stays, without its
--- target.
-with room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
+-- event, its replies, then the changes, each kind by index; an empty list when the room has no such event. Events that came
+-- into the room while this call waited for its turn stay; then `late` is true for the event and its replies, and
+-- room.delete_orphans, called with their ids, deletes what of the newcomers belongs to them.
+with {+turn},
 root as materialized (
-    select e.id from room as r cross join lateral (
-        select e.id from {room_events} as e where e.id = $2::text and e.room_id = r.id limit 1
+    select e.id from (select r.id, (select count(*) from held) as held from room as r offset 0) as r
+    cross join lateral (
+        select e.id, e.room_id from {room_events} as e where r.held >= 0 and e.id = $2::text for update
     ) as e
+    where e.room_id = r.id
 ),
 thread as materialized (
     select r.id, 0 as kind from root as r
@@ -571,18 +594,29 @@ thread as materialized (
     select e.id, 1 from {room_events} as e
     where $3::boolean and e.parent_event_id = (select r.id from root as r) and e.room_id = $1::text and e.id <> $2::text
 ),
-doomed as materialized (
-    select t.id, t.kind from thread as t
-    union all
-    select e.id, 2 from {room_events} as e
-    where e.room_id = $1::text and e.content ->> 'type' in ('edit', 'delete')
-        and e.content ->> 'target_event_id' = any (array(select t.id from thread as t))
-        and e.id <> all (array(select t.id from thread as t))
+target as (select t.id from thread as t),
+{+doomed}
+select {+event_row}, k.kind < 2 and {+late} as late
+from gone as e join doomed as k on k.id = e.id
+order by k.kind, e.index;
+
+-- op: room.delete_orphans
+-- args: room_id text, event_ids text[], cascade_replies bool
+-- gives: many {id, room_id, type, source.channel_id, source.channel_type, source.direction, source.participant_id, source.external_id, source.provider, source.raw_payload, source.provider_message_id, source.verification, content, status, blocked_by, visibility, addressed_to, response_visibility, index, chain_depth, parent_event_id, responds_to, correlation_id, idempotency_key, created_at, metadata, channel_data, delivery_results}
+-- batch: no    key: room_id    same key: serial    resend: no    writes: yes
+-- Deletes what came while room.delete_event waited, by the ids of the event and its replies in that order: with
+-- `cascade_replies` the replies to the first, and the edits and deletes of any of them and of those replies. Gives the
+-- replies, then the changes, each kind by index.
+with room as materialized (select t.id from {rooms} as t where t.id = $1::text for no key update),
+thread as materialized (
+    select e.id, 1 as kind from room as r
+    join {room_events} as e on $3::boolean and e.parent_event_id = $2::jsonb ->> 0 and e.room_id = r.id
+    where e.id <> $2::jsonb ->> 0
 ),
-gone as (
-    delete from {room_events} as e where e.id = any (array(select k.id from doomed as k)) and e.room_id = $1::text
-    returning {+columns}
-)
+target as (
+    select t.id from thread as t union all select g.id from room cross join jsonb_array_elements_text($2::jsonb) as g(id)
+),
+{+doomed}
 select {+event_row}
 from gone as e join doomed as k on k.id = e.id
 order by k.kind, e.index;

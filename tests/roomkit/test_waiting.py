@@ -3,9 +3,10 @@
 import asyncio
 import time
 
+import asyncpg
 import pytest
 from roomkit.models.enums import ChannelType
-from roomkit.models.event import EventSource, RoomEvent, TextContent
+from roomkit.models.event import DeleteContent, EditContent, EventSource, RoomEvent, TextContent
 from roomkit.models.room import Room
 from roomkit.store.postgres import PostgresStore as TheirStore
 from statekeep.roomkit import PostgresStore
@@ -13,9 +14,9 @@ from statekeep.roomkit import PostgresStore
 ROOM = "room"
 
 
-def event():
+def event(content=None, **more):
     source = EventSource(channel_id="sms", channel_type=ChannelType.SMS)
-    return RoomEvent(room_id=ROOM, source=source, content=TextContent(body="hello"))
+    return RoomEvent(room_id=ROOM, source=source, content=content or TextContent(body="hello"), **more)
 
 
 def test_a_call_that_no_connection_is_free_for_ends_as_timeout_error(server, database, proxy):
@@ -70,3 +71,58 @@ def test_both_ways_to_append_go_on_in_one_room_beside_theirs(server, database, t
     assert min(counts.values()) > 0
     indexes = server.query("select index from events order by index", database=database)
     assert [index for [index] in indexes] == list(range(sum(counts.values())))
+
+
+async def append(connection, event):
+    """Appends as RoomKit does, in the transaction of a connection."""
+    index = await connection.fetchval(
+        "update event_sequences set next_index = next_index + 1 where room_id = $1 returning next_index - 1", ROOM
+    )
+    await connection.execute(
+        "insert into events (id, room_id, content, source_channel_id, source_channel_type, parent_event_id, index)"
+        " values ($1, $2, $3, 'sms', 'sms', $4, $5)",
+        event.id,
+        ROOM,
+        event.content.model_dump_json(),
+        event.parent_event_id,
+        index,
+    )
+
+
+def edit(target):
+    return event(EditContent(target_event_id=target.id, new_content=TextContent(body="better")))
+
+
+@pytest.mark.parametrize("cascade", [True, False])
+def test_a_deletion_takes_along_what_came_while_it_waited(server, database, cascade):
+    url = server.url(database)
+
+    async def run():
+        other = await asyncpg.connect(url)
+        async with PostgresStore(url) as store:
+            await store.create_room(Room(id=ROOM))
+            root, bystander = [await store.commit_event(ROOM, event()) for _ in range(2)]
+            early = await store.commit_event(ROOM, event(parent_event_id=root.id))
+            revised = await store.commit_event(ROOM, edit(root))
+            # The blocked call gives up after 200 ms and asks anew, and would see them: so they come at once.
+            reply, deleted = event(parent_event_id=root.id), event(DeleteContent(target_event_id=root.id))
+            late = {"reply": reply, "edit": edit(early), "edit of the late": edit(reply), "delete": deleted}
+            async with other.transaction():
+                await other.execute("select from rooms for update")
+                deleting = asyncio.create_task(store.delete_event(ROOM, root.id, cascade_replies=cascade))
+                while not await other.fetchval(
+                    "select exists (select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid)))"
+                ):
+                    await asyncio.sleep(0)
+                for newcomer in late.values():
+                    await append(other, newcomer)
+            gone = [event.id for event in await deleting]
+            left = [event.id for event in await store.list_events(ROOM)]
+        await other.close()
+        changes = ["edit", "edit of the late", "delete"] if cascade else ["delete"]
+        replies = [early.id, reply.id] if cascade else []
+        assert gone == [root.id, *replies, revised.id, *(late[name].id for name in changes)]
+        kept = [] if cascade else [early.id, reply.id, late["edit"].id, late["edit of the late"].id]
+        assert left == [bystander.id, *kept]
+
+    asyncio.run(asyncio.wait_for(run(), 30))

@@ -102,9 +102,14 @@ class Events(Calls):
         )
 
     async def delete_event(self, room_id: str, event_id: str, *, cascade_replies: bool = True) -> list[RoomEvent]:
-        return EVENT.many(
-            await self._ask("delete_event", "events", "room.delete_event", room_id, event_id, flag(cascade_replies))
-        )
+        cascade = flag(cascade_replies)
+        gone = json.loads(await self._ask("delete_event", "events", "room.delete_event", room_id, event_id, cascade))
+        late = [event["id"] for event in gone if event.pop("late")]
+        if late:  # events came while the deletion waited for the room: some may belong to what it deleted
+            more = await self._ask("delete_event", "events", "room.delete_orphans", room_id, words(late), cascade)
+            gone += json.loads(more)
+        events = [RoomEvent.model_validate(event) for event in gone]
+        return sorted(events, key=partial(_place, event_id, cascade_replies)) if late else events
 
     async def list_events(
         self,
@@ -166,3 +171,9 @@ class Events(Calls):
             None if event_filter is None else FILTER.text(event_filter),
         )
         return int(counted)
+
+
+def _place(event_id: str, cascade_replies: bool, event: RoomEvent) -> tuple[int, int]:
+    """Where an event that was deleted with another one stands: that one, its replies, then the changes, by index."""
+    reply = cascade_replies and event.parent_event_id == event_id
+    return 0 if event.id == event_id else 1 if reply else 2, event.index
