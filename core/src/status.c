@@ -24,7 +24,8 @@ static bool is(const char *sqlstate, const char *const *list)
 enum failure failure_of(const char *sqlstate)
 {
     static const char *const again[] = {"40001", "40P01", NULL};
-    static const char *const blocked[] = {"55P03", "57014", NULL};
+    /* Not 57014: sent again, a statement that takes longer than statement_timeout would never end. */
+    static const char *const blocked[] = {"55P03", NULL};
     /* 0A000: a cached plan no longer fits an altered table; a new link plans anew. */
     static const char *const link[] = {"25006", "57P", "0A000", NULL};
     static const char *const prepared[] = {"26000", "42P05", NULL};

@@ -1,6 +1,7 @@
 """How long calls wait: for a connection, and for each other in one room, beside RoomKit's own writers."""
 
 import asyncio
+import json
 import time
 
 import asyncpg
@@ -17,6 +18,10 @@ ROOM = "room"
 def event(content=None, **more):
     source = EventSource(channel_id="sms", channel_type=ChannelType.SMS)
     return RoomEvent(room_id=ROOM, source=source, content=content or TextContent(body="hello"), **more)
+
+
+async def with_codec(connection):
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
 def test_a_call_that_no_connection_is_free_for_ends_as_timeout_error(server, database, proxy):
@@ -41,6 +46,27 @@ def test_a_call_that_no_connection_is_free_for_ends_as_timeout_error(server, dat
     seconds, message = asyncio.run(asyncio.wait_for(run(), 30))
     assert 0.25 < seconds < 5
     assert message == ""
+
+
+@pytest.mark.parametrize("make", [PostgresStore, TheirStore], ids=["ours", "theirs"])
+def test_a_statement_timeout_ends_a_call_that_takes_longer(server, database, make):
+    """Of the role, the database or the pool: the call is not made again and again."""
+
+    async def run():
+        url = server.url(database)
+        async with make(url) as store:
+            await store.create_room(Room(id=ROOM))
+        holder = await asyncpg.connect(url)
+        pool = asyncpg.create_pool(url, min_size=1, init=with_codec, server_settings={"statement_timeout": "150"})
+        async with pool, holder.transaction():
+            store = make(pool=pool)
+            await holder.execute("select from rooms for update")
+            with pytest.raises(asyncpg.QueryCanceledError):
+                await store.commit_event(ROOM, event())
+            await store.close()
+        await holder.close()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 @pytest.mark.parametrize("theirs", ["commit_event", "add_event_auto_index"])
