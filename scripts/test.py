@@ -137,6 +137,9 @@ def package_parts():
                                  capture_output=True, text=True).stdout.strip()
         command = pytest(f"{ROOT}/python/tests", f"{environment}/bin/python")
         yield Part(f"python {version}", "python/tests", f"{SERVED} sh -c 'cd build && {command}'", count_junit)
+    checked = " && ".join(f"python -m mypy --config-file ../python/pyproject.toml {what}" for what in ("", "../python/tests/typed.py"))
+    yield Part("python types", "python/tests/typed.py" if python_serves_roomkit() else "Python 3.12 or newer, which RoomKit needs",
+               f"cd build && {checked}")
     yield Part("ruby", "ruby/test", f"""{SERVED} ruby -I ruby/test -e 'Dir["./ruby/test/test_*.rb"].each {{{{ |file| require file }}}}'""", count_minitest)
     yield Part("go vet", "go.mod", "go vet ./...")
     yield Part("go", "go.mod", f"{SERVED} go test -json -count=1 ./go/...", count_go)

@@ -144,7 +144,8 @@ class Lease:
             except Error:
                 pass  # how a failed copy ends
             raise
-        return from_json(await self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
+        count: int | None = from_json(await self._give(None, None, timeout))["count"]
+        return count
 
     async def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncIterator[bytes]:
         """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the

@@ -138,7 +138,8 @@ class Lease:
             except Error:
                 pass  # how a failed copy ends
             raise
-        return from_json(self._give(None, None, timeout))["count"]  # type: ignore[no-any-return]
+        count: int | None = from_json(self._give(None, None, timeout))["count"]
+        return count
 
     def copy_out(self, sql: str, *, timeout: float | None = None) -> Iterator[bytes]:
         """Runs ``copy … to stdout``: its data in pieces of whole rows. Left before its end, it is broken off by the

@@ -84,7 +84,8 @@ class Argument:
 
     def text(self, value: Any) -> str | bytes | None:
         if self.converter is None or (value is None and not self.is_document):
-            return value  # type: ignore[no-any-return]
+            text: str | None = value
+            return text
         return _CONVERTERS[self.converter](value)
 
 

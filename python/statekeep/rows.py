@@ -180,7 +180,8 @@ def _array(load: Callable[[str], Any]) -> Callable[[str], list[Any]]:
                 within[-1].append(None if plain == "NULL" else load(plain))
             else:
                 within[-1].append(load(re.sub(r"\\(.)", r"\1", quoted)))
-        return root[0]  # type: ignore[no-any-return]
+        outermost: list[Any] = root[0]
+        return outermost
 
     return loaded
 

@@ -14,7 +14,7 @@ from .errors import Invalid
 _INT_MAX = 2**31 - 1
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed lacks it
 
 # What a value that cannot be text makes json, the converters here and the extension raise.
 REFUSED = (TypeError, ValueError, OverflowError, RecursionError)
@@ -72,7 +72,7 @@ def to_vector(value: Iterable[float]) -> bytes:
     """32-bit floats, packed. An ``array('f')`` or a buffer of such floats (numpy's float32) is taken as it is."""
     if not isinstance(value, (list, tuple)):
         try:
-            view = memoryview(value)  # type: ignore[arg-type]
+            view = memoryview(value)  # type: ignore[arg-type]  # what has no buffer raises
         except TypeError:
             value = list(value)
         else:

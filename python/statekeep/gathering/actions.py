@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import errors
 from ..operations import call
+from .engine import AsyncEngine, Engine
 from .failures import failure
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def _given(wanted: dict[str, Any], taken: dict[str, Any] | None, until: float) -
 class Actions:
     """The method `action` of databases for threads."""
 
-    _engine: Any
+    _engine: Engine
 
     @contextmanager
     def action(
@@ -119,7 +120,7 @@ class Actions:
 class AsyncActions:
     """The method `action` of databases for asyncio."""
 
-    _engine: Any
+    _engine: AsyncEngine
 
     @asynccontextmanager
     async def action(

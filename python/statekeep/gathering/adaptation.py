@@ -11,7 +11,7 @@ try:
     import psycopg
     from psycopg.adapt import PyFormat, Transformer
 except ImportError:
-    psycopg = None  # type: ignore[assignment]
+    psycopg = None  # type: ignore[assignment]  # a module to type checkers
 
 
 def _dumper(cls: type) -> parameters.Dumper | None:

@@ -12,7 +12,8 @@ from .names import (
     validate_privileges,
     validate_timestamp,
 )
-from .written_once import Step, awaiting, blocking, step
+from .results import Fetching
+from .written_once import Awaiting, Blocking, Step, step
 
 _IN_SCHEMAS = frozenset({"TABLE", "SEQUENCE", "FUNCTION", "PROCEDURE", "ROUTINE", "TYPE", "DOMAIN"})
 
@@ -36,7 +37,7 @@ class AdminSteps(Accessor):
         valid_until: str | None = None,
         in_roles: list[str] | None = None,
         if_not_exists: bool = True,
-    ) -> Step:
+    ) -> Step[None]:
         """Makes a role; one that is there already stays as it is, unless `if_not_exists` is false."""
         validate_identifiers(name, *(in_roles or ()))
         if if_not_exists and (yield from self._has_role(name)):
@@ -62,7 +63,7 @@ class AdminSteps(Accessor):
         connection_limit: int | None = None,
         valid_until: str | None = None,
         rename_to: str | None = None,
-    ) -> Step:
+    ) -> Step[None]:
         """Changes what is not None."""
         validate_identifiers(name, rename_to)
         options = _options(password, connection_limit, valid_until, {
@@ -74,29 +75,29 @@ class AdminSteps(Accessor):
             yield from self._db._run(f"ALTER ROLE {name} RENAME TO {rename_to}")
 
     @step
-    def drop_role(self, name: str, *, if_exists: bool = True) -> Step:
+    def drop_role(self, name: str, *, if_exists: bool = True) -> Step[None]:
         validate_identifier(name)
         yield from self._db._run(f"DROP ROLE {'IF EXISTS ' if if_exists else ''}{name}")
 
     @step
-    def role_exists(self, name: str) -> Step:
+    def role_exists(self, name: str) -> Step[bool]:
         return (yield from self._has_role(name))
 
-    def _has_role(self, name: str) -> Step:
+    def _has_role(self, name: str) -> Step[bool]:
         return bool((yield from self._db._run("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])))
 
     @step
-    def list_roles(self, *, include_system: bool = False) -> Step:
+    def list_roles(self, *, include_system: bool = False) -> Step[Fetching]:
         """Dicts of name and attributes; the server's own roles only when asked for."""
         return (yield from self._db._run(catalog.ROLES, [include_system]))
 
     @step
-    def grant_role(self, role: str, member: str, *, with_admin: bool = False) -> Step:
+    def grant_role(self, role: str, member: str, *, with_admin: bool = False) -> Step[None]:
         validate_identifiers(role, member)
         yield from self._db._run(f"GRANT {role} TO {member}{' WITH ADMIN OPTION' if with_admin else ''}")
 
     @step
-    def revoke_role(self, role: str, member: str) -> Step:
+    def revoke_role(self, role: str, member: str) -> Step[None]:
         validate_identifiers(role, member)
         yield from self._db._run(f"REVOKE {role} FROM {member}")
 
@@ -110,7 +111,7 @@ class AdminSteps(Accessor):
         object_type: str = "TABLE",
         schema: str = "public",
         with_grant_option: bool = False,
-    ) -> Step:
+    ) -> Step[None]:
         """Grants privileges on an object; ``on="ALL TABLES"`` (SEQUENCES, …) means all of them in the schema."""
         what = _granted(privileges, on, object_type, schema)
         validate_identifier(to)
@@ -126,18 +127,18 @@ class AdminSteps(Accessor):
         object_type: str = "TABLE",
         schema: str = "public",
         cascade: bool = False,
-    ) -> Step:
+    ) -> Step[None]:
         """Takes privileges back; see grant."""
         what = _granted(privileges, on, object_type, schema)
         validate_identifier(from_role)
         yield from self._db._run(f"REVOKE {what} FROM {from_role}{' CASCADE' if cascade else ''}")
 
     @step
-    def list_role_members(self, role: str) -> Step:
+    def list_role_members(self, role: str) -> Step[list[str]]:
         return (yield from self._column(catalog.ROLE_MEMBERS, [role]))
 
     @step
-    def list_role_grants(self, role: str) -> Step:
+    def list_role_grants(self, role: str) -> Step[Fetching]:
         """Dicts of schema, object_name, privilege."""
         return (yield from self._db._run(catalog.ROLE_GRANTS, [role]))
 
@@ -169,11 +170,9 @@ def _granted(privileges: str | list[str], on: str, object_type: str, schema: str
     return f"{listed} ON {kind} {f'{schema}.{on}' if kind in _IN_SCHEMAS else on}"
 
 
-@blocking
-class AdminAccessor(AdminSteps):
+class AdminAccessor(Blocking, AdminSteps):
     __doc__ = AdminSteps.__doc__
 
 
-@awaiting
-class AsyncAdminAccessor(AdminSteps):
+class AsyncAdminAccessor(Awaiting, AdminSteps):
     __doc__ = AdminSteps.__doc__

@@ -29,14 +29,13 @@ from .placeholders import Params, translate
 from .results import AsyncResults
 from .schema import AsyncSchemaAccessor
 from .session import IsolationLevel
-from .written_once import Step, arun, awaiting
+from .written_once import Awaiting, Step, arun
 
 
 @with_flat_names(
     schema=AsyncSchemaAccessor, maint=AsyncMaintAccessor, admin=AsyncAdminAccessor, backup=AsyncBackupAccessor
 )
-@awaiting
-class AsyncDatabase(AsyncActions, DatabaseBase):
+class AsyncDatabase(Awaiting, AsyncActions, DatabaseBase[AsyncResults]):
     """A database for asyncio, any number of whose tasks may share it.
 
     A statement without a transaction is one round trip; tasks that ask together are sent together. At most
@@ -44,6 +43,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
     the object ends them, and one that was closed can be used again.
     """
 
+    _engine: AsyncEngine
     _results = AsyncResults
 
     def __init__(self, config: Config, *, connections: int = CONNECTIONS) -> None:
@@ -64,8 +64,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
     ) -> AsyncDatabase:
         """Makes a database of the server and connects to it. Raises DatabaseExistsError unless `if_not_exists`."""
         admin = cls(Config(host=host, port=port, user=user, password=password))
-        database: AsyncDatabase = await arun(cls._create(admin, name, owner, template, if_not_exists))
-        return database
+        return await arun(cls._create(admin, name, owner, template, if_not_exists))
 
     @classmethod
     async def create_from_env(
@@ -78,8 +77,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
     ) -> AsyncDatabase:
         """As `create`, on the server that the environment names."""
         admin = cls(Config.from_env(dotenv_path).with_database("postgres"))
-        database: AsyncDatabase = await arun(cls._create(admin, name, owner, template, if_not_exists))
-        return database
+        return await arun(cls._create(admin, name, owner, template, if_not_exists))
 
     @cached_property
     def schema(self) -> AsyncSchemaAccessor:
@@ -101,17 +99,15 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
         """Runs a statement; its rows, a list that can also be fetched from. `autocommit` is as pycopg's: a statement
         outside a session is committed with its end in any case."""
         if self._session_conn is not None:
-            rows: AsyncResults = await arun(self._run(sql, params))
-            return rows
+            return await arun(self._run(sql, params))
         text, values = translate(sql, params)
         try:
-            return await leases.run(  # type: ignore[no-any-return]
-                self._engine.calls, 0, text, values, None, AsyncResults
-            )
+            rows: AsyncResults = await leases.run(self._engine.calls, 0, text, values, None, AsyncResults)
         except errors.Error as error:
             raise failure(error) from error
+        return rows
 
-    def _connection(self, autocommit: bool) -> Step:
+    def _connection(self, autocommit: bool) -> Step[AsyncConnection]:
         lease = yield self._engine.lease(None)
         return AsyncConnection(self._engine.calls, lease, self.config, autocommit)
 
@@ -127,7 +123,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
     @asynccontextmanager
     async def cursor(self, autocommit: bool = False) -> AsyncIterator[AsyncCursor]:
         """A cursor for the block, which commits at its end; on the session's connection where there is one."""
-        connection = self._session_conn
+        connection: AsyncConnection | None = self._session_conn
         if connection is None:
             async with self.connect(autocommit) as connection, connection.cursor() as cursor:
                 yield cursor
@@ -143,7 +139,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
         self, *, isolation_level: IsolationLevel | None = None, savepoint_name: str | None = None
     ) -> AsyncIterator[AsyncConnection]:
         """A transaction for the block, on a connection of its own or on the session's."""
-        connection = self._session_conn
+        connection: AsyncConnection | None = self._session_conn
         if connection is not None:
             self._refuse_isolation(isolation_level)
             async with connection.transaction(savepoint_name):
@@ -230,7 +226,7 @@ class AsyncDatabase(AsyncActions, DatabaseBase):
         if len(frame):
             await arun(self._copy_in(dataframes.copy_text(frame, table, schema), dataframes.frame_lines(frame)))
         if primary_key and if_exists != "append":
-            await self.schema.add_primary_key(table, primary_key, schema=schema)  # type: ignore[misc]
+            await self.schema.add_primary_key(table, primary_key, schema=schema)
 
     async def to_dataframe(
         self, table: str | None = None, *, schema: str = "public", sql: str | None = None, params: Params = None

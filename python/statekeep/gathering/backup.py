@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .accessor import Accessor
+from .config import Config
 from .names import validate_csv_option, validate_identifiers
-from .written_once import Step, awaiting, blocking, step
+from .written_once import Awaiting, Blocking, Step, step
 
 _FORMATS = ("plain", "custom", "directory", "tar")
 
@@ -35,7 +36,7 @@ class BackupSteps(Accessor):
         schemas: list[str] | None = None,
         compress: int = 6,
         jobs: int = 1,
-    ) -> Step:
+    ) -> Step[None]:
         """Writes a dump. Raises RuntimeError with the program's words when it fails."""
         if format not in _FORMATS:
             raise ValueError(f"format must be one of {', '.join(_FORMATS)}, got {format!r}")
@@ -63,7 +64,7 @@ class BackupSteps(Accessor):
         jobs: int = 1,
         no_owner: bool = False,
         no_privileges: bool = False,
-    ) -> Step:
+    ) -> Step[None]:
         """Reads a dump back; a ``.sql`` file is run by psql. Raises FileNotFoundError, RuntimeError."""
         path = Path(input_file)
         if not path.exists():
@@ -89,12 +90,13 @@ class BackupSteps(Accessor):
         header: bool = True,
         null_string: str = "",
         encoding: str = "UTF8",
-    ) -> Step:
+    ) -> Step[int]:
         """Writes a table's rows into a file; how many."""
         sql = _copy(table, schema, columns, "TO STDOUT", delimiter, header, null_string, encoding)
         with open(output_file, "wb") as file:
             yield from self._db._copy_out(sql, file.write)
-        return (yield from self._db._run(f"SELECT count(*) FROM {schema}.{table}"))[0][0]
+        count: int = (yield from self._db._run(f"SELECT count(*) FROM {schema}.{table}"))[0][0]
+        return count
 
     @step
     def copy_from_csv(
@@ -108,7 +110,7 @@ class BackupSteps(Accessor):
         header: bool = True,
         null_string: str = "",
         encoding: str = "UTF8",
-    ) -> Step:
+    ) -> Step[int]:
         """Stores a file's rows; how many."""
         sql = _copy(table, schema, columns, "FROM STDIN", delimiter, header, null_string, encoding)
         with open(input_file, "rb") as file:
@@ -140,7 +142,7 @@ def _copy(
     return f"COPY {schema}.{table}{listed} {way} WITH ({options}{', HEADER' if header else ''})"
 
 
-def _run(config: Any, *command: str) -> None:
+def _run(config: Config, *command: str) -> None:
     params = config.connect_params()
     names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD",
              "sslmode": "PGSSLMODE", "options": "PGOPTIONS"}  # fmt: skip
@@ -150,16 +152,14 @@ def _run(config: Any, *command: str) -> None:
         raise RuntimeError(f"{command[0]} failed: {done.stderr}")
 
 
-@blocking
-class BackupAccessor(BackupSteps):
+class BackupAccessor(Blocking, BackupSteps):
     __doc__ = BackupSteps.__doc__
 
     def _program(self, *command: str) -> Any:
         _run(self._db.config, *command)
 
 
-@awaiting
-class AsyncBackupAccessor(BackupSteps):
+class AsyncBackupAccessor(Awaiting, BackupSteps):
     __doc__ = BackupSteps.__doc__
 
     def _program(self, *command: str) -> Any:

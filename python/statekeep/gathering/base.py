@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from .. import errors
 from .. import lease as leases
 from ..sql import copy_line
 from . import adaptation, names  # noqa: F401 (adaptation adds psycopg's own types to parameters)
 from .config import Config
+from .connection import ConnectionSteps
 from .cursor import CopySteps
+from .engine import AsyncEngine, Engine
 from .exceptions import DatabaseExistsError
 from .failures import failure
 from .placeholders import Params, translate
+from .results import RowsT
 from .selects import SelectSteps
-from .session import TransactionStatus
+from .session import IsolationLevel, TransactionStatus
 from .written_once import Step, step
 
 CONNECTIONS = 20  # that can be out with users at a time
@@ -27,24 +31,23 @@ CONNECTIONS = 20  # that can be out with users at a time
 _sessions: ContextVar[dict[int, Any]] = ContextVar("statekeep.gathering sessions")
 
 
-class DatabaseBase(SelectSteps):
+class DatabaseBase(SelectSteps[RowsT]):
     """A database; `config` says which. Nothing is connected before the first statement."""
 
-    config: Config
-    _engine: Any
-    _results: type[Any]
+    _engine: Engine | AsyncEngine
+    _results: type[RowsT]
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self._sqlalchemy: Any = None
 
     @classmethod
-    def from_env(cls, dotenv_path: Any = None) -> Any:
+    def from_env(cls, dotenv_path: str | Path | None = None) -> Self:
         """The database that the environment names: see Config.from_env()."""
         return cls(Config.from_env(dotenv_path))
 
     @classmethod
-    def from_url(cls, url: str) -> Any:
+    def from_url(cls, url: str) -> Self:
         """The database at a URL: see Config.from_url()."""
         return cls(Config.from_url(url))
 
@@ -56,7 +59,7 @@ class DatabaseBase(SelectSteps):
         connection = _sessions.get({}).get(id(self))
         return None if connection is None or connection.closed else connection
 
-    def _set_session(self, connection: Any) -> None:
+    def _set_session(self, connection: ConnectionSteps[RowsT] | None) -> None:
         others = {key: value for key, value in _sessions.get({}).items() if key != id(self)}
         _sessions.set(others if connection is None else {**others, id(self): connection})
 
@@ -71,7 +74,7 @@ class DatabaseBase(SelectSteps):
             raise RuntimeError("db.savepoint() requires an active db.session().")
         return connection
 
-    def _refuse_isolation(self, isolation_level: Any) -> None:
+    def _refuse_isolation(self, isolation_level: IsolationLevel | None) -> None:
         if isolation_level is not None:
             raise RuntimeError(
                 "Cannot set isolation_level inside an active db.session(). Set it on "
@@ -82,9 +85,9 @@ class DatabaseBase(SelectSteps):
         if self.in_session:
             raise RuntimeError("Already in session mode. Nested sessions are not supported.")
 
-    def _run(self, sql: str, params: Params = None) -> Step:
+    def _run(self, sql: str, params: Params = None) -> Step[RowsT]:
         """One statement: a transaction of its own, unless a transaction of the session is open."""
-        connection = self._session_conn
+        connection: ConnectionSteps[RowsT] | None = self._session_conn
         if connection is not None:
             session = connection._session
             if session.status != TransactionStatus.IDLE:
@@ -92,15 +95,16 @@ class DatabaseBase(SelectSteps):
             return (yield from session.send(*translate(sql, params)))
         text, values = translate(sql, params)
         try:
-            return (yield leases.run(self._engine.calls, 0, text, values, None, self._results))
+            rows: RowsT = yield leases.run(self._engine.calls, 0, text, values, None, self._results)
         except errors.Error as error:
             raise failure(error) from error
+        return rows
 
-    def _connection(self, autocommit: bool) -> Step:
+    def _connection(self, autocommit: bool) -> Step[ConnectionSteps[RowsT]]:
         """A connection of the caller's own."""
         raise NotImplementedError
 
-    def _together(self, statements: Iterable[tuple[str, Params]]) -> Step:
+    def _together(self, statements: Iterable[tuple[str, Params]]) -> Step[int]:
         connection = self._session_conn
         own = connection is None
         if connection is None:
@@ -124,7 +128,7 @@ class DatabaseBase(SelectSteps):
                 session.lease.close()
         return count
 
-    def _copy(self, sql: str, work: Callable[[CopySteps], Step]) -> Step:
+    def _copy(self, sql: str, work: Callable[[CopySteps], Step[None]]) -> Step[int | None]:
         """A COPY on a connection of its own, committed at its end; how many rows went in."""
         connection = yield from self._connection(True)
         copy = CopySteps(connection._session)
@@ -139,15 +143,15 @@ class DatabaseBase(SelectSteps):
         finally:
             connection._session.lease.close()
 
-    def _copy_in(self, sql: str, pieces: Iterable[bytes]) -> Step:
-        def work(copy: CopySteps) -> Step:
+    def _copy_in(self, sql: str, pieces: Iterable[bytes]) -> Step[int]:
+        def work(copy: CopySteps) -> Step[None]:
             for piece in pieces:
                 yield from copy._send(copy._chunks.add(piece))
 
-        return (yield from self._copy(sql, work))
+        return (yield from self._copy(sql, work)) or 0
 
-    def _copy_out(self, sql: str, write: Callable[[bytes], Any]) -> Step:
-        def work(copy: CopySteps) -> Step:
+    def _copy_out(self, sql: str, write: Callable[[bytes], Any]) -> Step[None]:
+        def work(copy: CopySteps) -> Step[None]:
             while piece := (yield from copy._read()):
                 write(piece)
 
@@ -156,7 +160,7 @@ class DatabaseBase(SelectSteps):
     @step
     def copy_insert(
         self, table: str, rows: list[dict[str, Any]], *, schema: str = "public", columns: list[str] | None = None
-    ) -> Step:
+    ) -> Step[int]:
         """Stores rows by COPY, the quickest way for many; how many."""
         if not rows:
             return 0
@@ -166,13 +170,13 @@ class DatabaseBase(SelectSteps):
         return (yield from self._copy_in(f"COPY {schema}.{table} ({', '.join(listed)}) FROM STDIN", lines))
 
     @step
-    def notify(self, channel: str, *, payload: str = "") -> Step:
+    def notify(self, channel: str, *, payload: str = "") -> Step[None]:
         """Sends a payload to whoever listens to the channel."""
         names.validate_identifier(channel)
         yield from self._run("SELECT pg_notify(%s, %s)", [channel, payload])
 
     @step
-    def health(self) -> Step:
+    def health(self) -> Step[dict[str, Any]]:
         """``{connected, latency_ms, server_version}``, with `error` when it is not; never raises."""
         begun = time.perf_counter()
         try:
@@ -183,7 +187,7 @@ class DatabaseBase(SelectSteps):
         return {"connected": True, "latency_ms": latency_ms, "server_version": dotted(rows[0][0])}
 
     @classmethod
-    def _create(cls, admin: Any, name: str, owner: str | None, template: str, if_not_exists: bool) -> Step:
+    def _create(cls, admin: Self, name: str, owner: str | None, template: str, if_not_exists: bool) -> Step[Self]:
         names.validate_identifiers(name, owner, template)
         try:
             if (yield from admin._run("SELECT 1 FROM pg_database WHERE datname = %s", [name])):

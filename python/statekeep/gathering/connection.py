@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Generic
 
+from .. import aio_lease
+from ..aio import _Calls
+from ..lease import Lease
+from ..store import _BlockingCalls
 from .config import Config
 from .cursor import AsyncCursor, Cursor
 from .placeholders import Params
-from .results import AsyncResults, Results
+from .results import AsyncResults, Fetching, Results, RowsT
 from .session import IsolationLevel, Session, TransactionStatus
-from .written_once import Step, arun, awaiting, blocking, run, step
+from .written_once import Awaiting, Blocking, Step, arun, run, step
 
 
 class ConnectionInfo:
     """What a connection knows of itself."""
 
-    def __init__(self, session: Session, config: Config) -> None:
+    def __init__(self, session: Session[Fetching], config: Config) -> None:
         self._session = session
         self.host = config.host
         self.port = config.port
@@ -29,58 +33,58 @@ class ConnectionInfo:
         return TransactionStatus.UNKNOWN if self._session.closed else self._session.status
 
 
-class ConnectionSteps:
+class ConnectionSteps(Generic[RowsT]):
     """A session of the caller's own: rows are dicts that take positions, placeholders are psycopg's.
 
     Without autocommit the first statement begins a transaction, which commit() or rollback() ends.
     """
 
-    def __init__(self, session: Session, config: Config) -> None:
+    def __init__(self, session: Session[RowsT], config: Config) -> None:
         self._session = session
         self.info = ConnectionInfo(session, config)
 
     @step
-    def execute(self, sql: str, params: Params = None, **_: Any) -> Step:
+    def execute(self, /, sql: str, params: Params = None, **_: Any) -> Step[RowsT]:
         """Runs a statement; its results are a list of rows that can also be fetched from."""
         return (yield from self._session.execute(sql, params))
 
     @step
-    def fetch(self, sql: str, *params: Any) -> Step:
+    def fetch(self, sql: str, *params: Any) -> Step[RowsT]:
         """The rows of a statement whose parameters are $1, $2, …"""
         if not self._session.autocommit and self._session.status == TransactionStatus.IDLE:
             yield from self._session.begin()
         return (yield from self._session.send(sql, params))
 
     @step
-    def commit(self) -> Step:
+    def commit(self) -> Step[None]:
         """Ends the transaction, if one is open."""
         yield from self._session.commit()
 
     @step
-    def rollback(self) -> Step:
+    def rollback(self) -> Step[None]:
         """Takes back the transaction, if one is open."""
         yield from self._session.rollback()
 
     @step
-    def set_autocommit(self, value: bool) -> Step:
+    def set_autocommit(self, value: bool) -> Step[None]:
         self._session.set("autocommit", value)
         return
         yield
 
     @step
-    def set_isolation_level(self, value: IsolationLevel | None) -> Step:
+    def set_isolation_level(self, value: IsolationLevel | None) -> Step[None]:
         self._session.set("isolation", value)
         return
         yield
 
     @step
-    def set_read_only(self, value: bool | None) -> Step:
+    def set_read_only(self, value: bool | None) -> Step[None]:
         self._session.set("read_only", bool(value))
         return
         yield
 
     @step
-    def set_deferrable(self, value: bool | None) -> Step:
+    def set_deferrable(self, value: bool | None) -> Step[None]:
         self._session.set("deferrable", bool(value))
         return
         yield
@@ -114,11 +118,10 @@ class ConnectionSteps:
         self._session.set("read_only", bool(value))
 
 
-@blocking
-class Connection(ConnectionSteps):
+class Connection(Blocking, ConnectionSteps[Results]):
     __doc__ = ConnectionSteps.__doc__
 
-    def __init__(self, calls: Any, lease: Any, config: Config, autocommit: bool) -> None:
+    def __init__(self, calls: _BlockingCalls, lease: Lease, config: Config, autocommit: bool) -> None:
         super().__init__(Session(calls, lease, Results, autocommit), config)
 
     def cursor(self, *_: Any, **__: Any) -> Cursor:
@@ -153,11 +156,10 @@ class Connection(ConnectionSteps):
             self.close()
 
 
-@awaiting
-class AsyncConnection(ConnectionSteps):
+class AsyncConnection(Awaiting, ConnectionSteps[AsyncResults]):
     __doc__ = ConnectionSteps.__doc__
 
-    def __init__(self, calls: Any, lease: Any, config: Config, autocommit: bool) -> None:
+    def __init__(self, calls: _Calls, lease: aio_lease.Lease, config: Config, autocommit: bool) -> None:
         super().__init__(Session(calls, lease, AsyncResults, autocommit), config)
 
     def cursor(self, *_: Any, **__: Any) -> AsyncCursor:

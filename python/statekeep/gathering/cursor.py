@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from .. import _core, errors
+from ..rows import Row
 from ..sql import Chunks
 from ..texts import from_json
 from .failures import InterfaceError, ProgrammingError, failure
 from .placeholders import Params, translate
-from .results import Column
+from .results import AsyncResults, Column, Fetching, Results, RowsT
 from .session import Session, TransactionStatus
-from .written_once import Step, arun, awaiting, blocking, run, step
+from .written_once import Awaiting, Blocking, Step, arun, run, step
+
+if TYPE_CHECKING:
+    from .connection import ConnectionSteps
 
 
 class CopySteps:
     """A COPY under way: `write` and `write_row` into it, or `read` and iterate what comes out of it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session[Fetching]) -> None:
         self._session = session
         self._chunks = Chunks()
         self._way = ""
         self._ended = False  # all that is copied out was read
 
-    def _begin(self, sql: str, params: Params) -> Step:
+    def _begin(self, sql: str, params: Params) -> Step[None]:
         session = self._session
         text, values = translate(sql, params)
         if values:
@@ -39,35 +43,35 @@ class CopySteps:
             raise ProgrammingError("copy() should be used only with COPY ... TO STDOUT or COPY ... FROM STDIN")
 
     @step
-    def write(self, data: str | bytes) -> Step:
+    def write(self, data: str | bytes) -> Step[None]:
         """Sends data in the format that the statement names."""
         yield from self._send(self._chunks.add(data))
 
     @step
-    def write_row(self, row: Sequence[Any]) -> Step:
+    def write_row(self, row: Sequence[Any]) -> Step[None]:
         """Sends a row, in the text format."""
         yield from self._send(self._chunks.add(list(row)))
 
     @step
-    def read(self) -> Step:
+    def read(self) -> Step[bytes]:
         """The next piece of what is copied out, whole rows as bytes; empty at the end."""
         return (yield from self._read())
 
-    def _read(self) -> Step:
+    def _read(self) -> Step[bytes]:
         if self._ended:
             return b""
         arguments = (self._session.lease.number,)
-        piece = yield from self._call("sql.copy_out", _core.copy_out, arguments, None, as_bytes=True)
+        piece: bytes = yield from self._call("sql.copy_out", _core.copy_out, arguments, None, as_bytes=True)
         self._ended = not piece
         return piece
 
-    def _send(self, piece: bytes | None, failure_text: str | None = None, last: bool = False) -> Step:
+    def _send(self, piece: bytes | None, failure_text: str | None = None, last: bool = False) -> Step[Any]:
         if piece is not None or last:
             arguments = (self._session.lease.number, piece, failure_text)
             return (yield from self._call("sql.copy_in", _core.copy_in, arguments, from_json))
         return None
 
-    def _end(self, failure_text: str | None) -> Step:
+    def _end(self, failure_text: str | None) -> Step[int | None]:
         """Ends the COPY; how many rows it took, None where none were to be taken."""
         if self._way == "out":
             while (yield from self._read()):
@@ -80,9 +84,10 @@ class CopySteps:
                 pass  # how a failed COPY ends
             return None
         yield from self._send(self._chunks.rest())
-        return (yield from self._send(None, last=True))["count"]
+        count: int = (yield from self._send(None, last=True))["count"]
+        return count
 
-    def _call(self, op: str, start: Any, arguments: tuple[Any, ...], decode: Any, **kind: Any) -> Step:
+    def _call(self, op: str, start: Any, arguments: tuple[Any, ...], decode: Any, **kind: Any) -> Step[Any]:
         try:
             return (yield self._session.calls.begin(op, start, arguments, None, decode, **kind))
         except errors.Error as error:
@@ -91,46 +96,41 @@ class CopySteps:
             raise failure(error) from error
 
 
-@blocking
-class Copy(CopySteps):
+class Copy(Blocking, CopySteps):
     __doc__ = CopySteps.__doc__
 
     def __iter__(self) -> Iterator[bytes]:
         while piece := self.read():
-            yield piece  # type: ignore[misc]
-
-
-@awaiting
-class AsyncCopy(CopySteps):
-    __doc__ = CopySteps.__doc__
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await self.read():  # type: ignore[misc]
             yield piece
 
 
-class CursorSteps:
+class AsyncCopy(Awaiting, CopySteps):
+    __doc__ = CopySteps.__doc__
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self.read():
+            yield piece
+
+
+class CursorSteps(Generic[RowsT]):
     """Runs statements on a connection, and fetches their rows one after another."""
 
     arraysize = 1
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: ConnectionSteps[RowsT]) -> None:
         self.connection = connection
         self.closed = False
-        self._results: Any = None
+        self._results: RowsT | None = None
         self._count: int | None = None  # where it is not that of the results
 
-    @step
-    def execute(self, sql: str, params: Params = None, **_: Any) -> Step:
-        """Runs a statement; gives the cursor."""
+    def _execute(self, sql: str, params: Params) -> Step[None]:
         if self.closed:
             raise InterfaceError("the cursor is closed")
         self._results = self._count = None
         self._results = yield from self.connection._session.execute(sql, params)
-        return self
 
     @step
-    def executemany(self, sql: str, params_seq: Sequence[Params]) -> Step:
+    def executemany(self, sql: str, params_seq: Sequence[Params]) -> Step[None]:
         """Runs the statement once for each of the parameters; `rowcount` is the sum."""
         count = 0
         for params in params_seq:
@@ -138,19 +138,25 @@ class CursorSteps:
             count += results.row_count or 0
         self._results, self._count = None, count
 
-    def fetchone(self) -> Any:
+    @step
+    def fetchone(self) -> Step[Row | None]:
         """The next row, or None after the last one."""
-        return self._fetched().fetchone()
+        return self._fetched()._take_one()
+        yield
 
-    def fetchmany(self, size: int = 0) -> Any:
+    @step
+    def fetchmany(self, size: int = 0) -> Step[list[Row]]:
         """The next `size` rows, `arraysize` for 0."""
-        return self._fetched().fetchmany(size or self.arraysize)
+        return self._fetched()._take(size or self.arraysize)
+        yield
 
-    def fetchall(self) -> Any:
+    @step
+    def fetchall(self) -> Step[list[Row]]:
         """The rows that were not fetched yet."""
-        return self._fetched().fetchall()
+        return self._fetched()._take(None)
+        yield
 
-    def _fetched(self) -> Any:
+    def _fetched(self) -> RowsT:
         if self._results is None or self._results.columns is None:
             status = None if self._results is None else self._results.command
             raise ProgrammingError(f"the last operation didn't produce records (command status: {status})")
@@ -171,9 +177,13 @@ class CursorSteps:
         return None if self._results is None else self._results.description
 
 
-@blocking
-class Cursor(CursorSteps):
+class Cursor(Blocking, CursorSteps[Results]):
     __doc__ = CursorSteps.__doc__
+
+    def execute(self, sql: str, params: Params = None, **_: Any) -> Self:
+        """Runs a statement; gives the cursor."""
+        run(self._execute(sql, params))
+        return self
 
     @contextmanager
     def copy(self, sql: str, params: Params = None) -> Iterator[Copy]:
@@ -187,7 +197,7 @@ class Cursor(CursorSteps):
             raise
         self._count = run(copy._end(None))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Row]:
         rows = self._fetched()
         while (row := rows.fetchone()) is not None:
             yield row
@@ -202,9 +212,13 @@ class Cursor(CursorSteps):
         self.close()
 
 
-@awaiting
-class AsyncCursor(CursorSteps):
+class AsyncCursor(Awaiting, CursorSteps[AsyncResults]):
     __doc__ = CursorSteps.__doc__
+
+    async def execute(self, sql: str, params: Params = None, **_: Any) -> Self:
+        """Runs a statement; gives the cursor."""
+        await arun(self._execute(sql, params))
+        return self
 
     @asynccontextmanager
     async def copy(self, sql: str, params: Params = None) -> AsyncIterator[AsyncCopy]:
@@ -218,7 +232,7 @@ class AsyncCursor(CursorSteps):
             raise
         self._count = await arun(copy._end(None))
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def __aiter__(self) -> AsyncIterator[Row]:
         rows = self._fetched()
         while (row := await rows.fetchone()) is not None:
             yield row

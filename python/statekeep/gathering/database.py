@@ -15,9 +15,9 @@ from . import dataframes
 from .actions import Actions
 from .admin import AdminAccessor
 from .backup import BackupAccessor
-from .base import CONNECTIONS, DatabaseBase
+from .base import CONNECTIONS
 from .config import Config
-from .connection import Connection
+from .connection import Connection, ConnectionSteps
 from .cursor import Cursor
 from .engine import Engine
 from .failures import failure
@@ -27,18 +27,18 @@ from .placeholders import Params, translate
 from .results import Results
 from .schema import SchemaAccessor
 from .session import IsolationLevel, TransactionStatus
-from .written_once import Step, blocking, run
+from .written_once import Blocking, Step, run
 
 
 @with_flat_names(schema=SchemaAccessor, maint=MaintAccessor, admin=AdminAccessor, backup=BackupAccessor)
-@blocking
-class Database(Actions, dataframes.DataFrames, DatabaseBase):
+class Database(Blocking, Actions, dataframes.DataFrames):
     """A database for threads, any number of which may share it.
 
     A statement without a transaction is one round trip. At most `connections` can be out at a time; they are opened on
     demand and kept; `close()` or the end of the object ends them, and one that was closed can be used again.
     """
 
+    _engine: Engine
     _results = Results
 
     def __init__(self, config: Config, *, connections: int = CONNECTIONS) -> None:
@@ -59,8 +59,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
     ) -> Database:
         """Makes a database of the server and connects to it. Raises DatabaseExistsError unless `if_not_exists`."""
         admin = cls(Config(host=host, port=port, user=user, password=password))
-        database: Database = run(cls._create(admin, name, owner, template, if_not_exists))
-        return database
+        return run(cls._create(admin, name, owner, template, if_not_exists))
 
     @classmethod
     def create_from_env(
@@ -73,8 +72,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
     ) -> Database:
         """As `create`, on the server that the environment names."""
         admin = cls(Config.from_env(dotenv_path).with_database("postgres"))
-        database: Database = run(cls._create(admin, name, owner, template, if_not_exists))
-        return database
+        return run(cls._create(admin, name, owner, template, if_not_exists))
 
     @cached_property
     def schema(self) -> SchemaAccessor:
@@ -96,15 +94,15 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
         """Runs a statement; its rows, a list that can also be fetched from. `autocommit` is as pycopg's: a statement
         outside a session is committed with its end in any case."""
         if self._session_conn is not None:
-            rows: Results = run(self._run(sql, params))
-            return rows
+            return run(self._run(sql, params))
         text, values = translate(sql, params)
         try:
-            return leases.run(self._engine.calls, 0, text, values, None, Results)  # type: ignore[no-any-return]
+            rows: Results = leases.run(self._engine.calls, 0, text, values, None, Results)
         except errors.Error as error:
             raise failure(error) from error
+        return rows
 
-    def _connection(self, autocommit: bool) -> Step:
+    def _connection(self, autocommit: bool) -> Step[Connection]:
         lease = yield self._engine.lease(None)
         return Connection(self._engine.calls, lease, self.config, autocommit)
 
@@ -120,7 +118,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
     @contextmanager
     def cursor(self, autocommit: bool = False) -> Iterator[Cursor]:
         """A cursor for the block, which commits at its end; on the session's connection where there is one."""
-        connection = self._session_conn
+        connection: Connection | None = self._session_conn
         if connection is None:
             with self.connect(autocommit) as connection, connection.cursor() as cursor:
                 yield cursor
@@ -136,7 +134,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
         self, *, isolation_level: IsolationLevel | None = None, savepoint_name: str | None = None
     ) -> Iterator[Connection]:
         """A transaction for the block, on a connection of its own or on the session's."""
-        connection = self._session_conn
+        connection: Connection | None = self._session_conn
         if connection is not None:
             self._refuse_isolation(isolation_level)
             with connection.transaction(savepoint_name):
@@ -191,7 +189,7 @@ class Database(Actions, dataframes.DataFrames, DatabaseBase):
         self.close()
 
 
-def _settle(connection: Any) -> Step:
+def _settle(connection: ConnectionSteps[Any]) -> Step[None]:
     """Commits what is open, or rolls it back where a statement has failed."""
     session = connection._session
     if session.status == TransactionStatus.INERROR:

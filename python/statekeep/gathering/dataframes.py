@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..sql import copy_line, quoted
+from .base import DatabaseBase
 from .names import validate_identifiers
 from .placeholders import Params
+from .results import Results
+from .schema import SchemaAccessor
 from .written_once import run
 
 
@@ -44,11 +47,8 @@ def table_sql(table: str | None, schema: str, sql: str | None) -> str:
     return str(sql)
 
 
-class DataFrames:
+class DataFrames(DatabaseBase[Results]):
     """Methods of Database; they need pandas and SQLAlchemy."""
-
-    config: Any
-    _sqlalchemy: Any
 
     @property
     def engine(self) -> Any:
@@ -80,9 +80,9 @@ class DataFrames:
         frame = df.reset_index() if index else df
         frame.head(0).to_sql(table, self.engine, schema=schema, if_exists=if_exists, index=False, dtype=dtype)
         if len(frame):
-            run(self._copy_in(copy_text(frame, table, schema), frame_lines(frame)))  # type: ignore[attr-defined]
+            run(self._copy_in(copy_text(frame, table, schema), frame_lines(frame)))
         if primary_key and if_exists != "append":
-            self.schema.add_primary_key(table, primary_key, schema=schema)  # type: ignore[attr-defined]
+            SchemaAccessor(self).add_primary_key(table, primary_key, schema=schema)
 
     def to_dataframe(
         self, table: str | None = None, *, schema: str = "public", sql: str | None = None, params: Params = None

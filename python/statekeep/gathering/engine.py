@@ -6,17 +6,20 @@ import asyncio
 import os
 import threading
 import weakref
-from typing import Any
+from typing import Any, TypeVar
 
-from .. import _core, aio, errors
-from ..store import Store
+from .. import _core, aio, aio_lease, errors
+from ..aio import _Calls
+from ..lease import Lease
+from ..store import Store, _BlockingCalls
 from .failures import OperationalError, PoolClosed, failure
 from .gate import AsyncGate, Gate
 
+_Store = TypeVar("_Store", Store, aio.Store)
 _NOT_LENT = 2  # connections: one for operations, one for statements without a connection; see gate.py
 
 
-def _open(cls: Any, dsn: str, lent: int) -> Any:
+def _open(cls: type[_Store], dsn: str, lent: int) -> _Store:
     try:
         return cls(dsn, {"connections": lent + _NOT_LENT})
     except errors.Error as error:
@@ -39,25 +42,27 @@ class Engine:
 
     @property
     def store(self) -> Store:
-        if self._store is None or self._pid != os.getpid():
+        store = self._store
+        if store is None or self._pid != os.getpid():
             with self._lock:
-                if self._store is None or self._pid != os.getpid():
-                    self._open()
-        return self._store  # type: ignore[return-value]
+                store = self._store
+                if store is None or self._pid != os.getpid():
+                    store = self._store = self._open()
+                    self._pid = os.getpid()
+        return store
 
     @property
-    def calls(self) -> Any:
+    def calls(self) -> _BlockingCalls:
         return self.store._calls
 
-    def _open(self) -> None:
+    def _open(self) -> Store:
         if self._closed:
             raise PoolClosed("the pool is closed")
         if self._pid not in (0, os.getpid()):
             self.gate = Gate(self.gate.size)  # those who are out are the parent's
-        self._store = _open(Store, self._dsn, self.gate.size)
-        self._pid = os.getpid()
+        return _open(Store, self._dsn, self.gate.size)
 
-    def lease(self, timeout: float | None) -> Any:
+    def lease(self, timeout: float | None) -> Lease:
         """A lease; its end lets the next one in."""
         store = self.store
         place = self.gate.enter(timeout)
@@ -79,7 +84,7 @@ class Engine:
 
     def connections(self) -> int:
         """How many are open; 0 while there is no store."""
-        return self.store.admin.stats()["connections"]["up"] if self._store is not None else 0  # type: ignore[no-any-return]
+        return self.store.admin.stats()["connections"]["up"] if self._store is not None else 0
 
 
 class AsyncEngine:
@@ -100,7 +105,7 @@ class AsyncEngine:
         return self._stores.get(asyncio.get_running_loop()) or self._open()
 
     @property
-    def calls(self) -> Any:
+    def calls(self) -> _Calls:
         return self._here()[0]._calls
 
     @property
@@ -116,7 +121,7 @@ class AsyncEngine:
         self._stores[asyncio.get_running_loop()] = opened
         return opened
 
-    async def lease(self, timeout: float | None) -> Any:
+    async def lease(self, timeout: float | None) -> aio_lease.Lease:
         """A lease; its end lets the next one in."""
         store, gate = self._here()
         place = await gate.enter(timeout)
@@ -147,7 +152,8 @@ class AsyncEngine:
         if asyncio.get_running_loop() not in self._stores:
             return 0
         told = self.calls.submit("admin.stats", (), None, False).result()  # the engine itself answers, at once
-        return told["connections"]["up"]  # type: ignore[no-any-return]
+        up: int = told["connections"]["up"]
+        return up
 
 
 def _abandon(store: aio.Store) -> None:

@@ -4,7 +4,7 @@ So that code written for pycopg, which lets psycopg's errors through, catches wh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import errors
 
@@ -12,14 +12,14 @@ try:
     import psycopg
     from psycopg.pq import DiagnosticField
 except ImportError:
-    psycopg = None  # type: ignore[assignment]
+    psycopg = None  # type: ignore[assignment]  # a module to type checkers
 try:
     from psycopg_pool import PoolClosed as PoolClosed
     from psycopg_pool import PoolTimeout as PoolTimeout
 except ImportError:
-    PoolClosed = PoolTimeout = None  # type: ignore[assignment, misc]
+    PoolClosed = PoolTimeout = None
 
-if psycopg is not None:
+if TYPE_CHECKING or psycopg is not None:  # type checkers are told of psycopg's
     Error = psycopg.Error
     InterfaceError = psycopg.InterfaceError
     DatabaseError = psycopg.DatabaseError
@@ -31,42 +31,42 @@ if psycopg is not None:
     NotSupportedError = psycopg.NotSupportedError
 else:
 
-    class Error(Exception):  # type: ignore[no-redef]
+    class Error(Exception):
         """The base of PEP 249's exceptions. `sqlstate` is the server's code, or None."""
 
         sqlstate: str | None = None
 
-    class InterfaceError(Error):  # type: ignore[no-redef]
+    class InterfaceError(Error):
         """The interface is used wrongly."""
 
-    class DatabaseError(Error):  # type: ignore[no-redef]
+    class DatabaseError(Error):
         """The database has trouble."""
 
-    class DataError(DatabaseError):  # type: ignore[no-redef]
+    class DataError(DatabaseError):
         """A value is out of range or malformed."""
 
-    class OperationalError(DatabaseError):  # type: ignore[no-redef]
+    class OperationalError(DatabaseError):
         """The database's operation, not the statement, failed: a lost link, a timeout, a deadlock."""
 
-    class IntegrityError(DatabaseError):  # type: ignore[no-redef]
+    class IntegrityError(DatabaseError):
         """A constraint is violated."""
 
-    class InternalError(DatabaseError):  # type: ignore[no-redef]
+    class InternalError(DatabaseError):
         """The transaction or the cursor is not in a state for this."""
 
-    class ProgrammingError(DatabaseError):  # type: ignore[no-redef]
+    class ProgrammingError(DatabaseError):
         """The statement is wrong, or names what is not there."""
 
-    class NotSupportedError(DatabaseError):  # type: ignore[no-redef]
+    class NotSupportedError(DatabaseError):
         """The server does not do this."""
 
 
-if PoolTimeout is None:
+if not TYPE_CHECKING and PoolTimeout is None:
 
-    class PoolTimeout(OperationalError):  # type: ignore[no-redef]
+    class PoolTimeout(OperationalError):
         """No connection came free in time."""
 
-    class PoolClosed(OperationalError):  # type: ignore[no-redef]
+    class PoolClosed(OperationalError):
         """The pool is closed."""
 
 
@@ -130,7 +130,8 @@ def failure(error: errors.Error) -> Exception:
 
 def _told(cls: type[Any], message: str, error: errors.Error) -> Exception:
     if psycopg is None or not issubclass(cls, psycopg.Error):
-        return cls(message)  # type: ignore[no-any-return]
+        plain: Exception = cls(message)
+        return plain
     fields = {
         DiagnosticField.SQLSTATE: error.sqlstate,
         DiagnosticField.MESSAGE_PRIMARY: str(error),
@@ -142,4 +143,4 @@ def _told(cls: type[Any], message: str, error: errors.Error) -> Exception:
         DiagnosticField.CONSTRAINT_NAME: error.constraint,
     }
     info: Any = {field: value and value.encode() for field, value in fields.items()}
-    return cls(message, info=info)  # type: ignore[no-any-return]
+    return cls(message, info=info)

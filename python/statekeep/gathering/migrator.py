@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..rows import Row
+from .connection import Connection
+from .database import Database
 from .exceptions import MigrationError
 from .names import validate_identifier
 
@@ -72,7 +75,7 @@ class Migrator:
 
     MIGRATIONS_TABLE = "schema_migrations"
 
-    def __init__(self, db: Any, migrations_dir: str | Path, table: str = MIGRATIONS_TABLE) -> None:
+    def __init__(self, db: Database, migrations_dir: str | Path, table: str = MIGRATIONS_TABLE) -> None:
         validate_identifier(table)
         self.db = db
         self.migrations_dir = Path(migrations_dir)
@@ -102,13 +105,10 @@ class Migrator:
         versions = {row["version"] for row in self.applied()}
         return [migration for migration in self._migrations() if migration.version not in versions]
 
-    def applied(self) -> list[dict[str, Any]]:
+    def applied(self) -> list[Row]:
         """Dicts of version, name, applied_at, in order."""
         self._ensure_table()
-        rows: list[dict[str, Any]] = self.db.execute(
-            f"SELECT version, name, applied_at FROM {self.table} ORDER BY version"
-        )
-        return rows
+        return self.db.execute(f"SELECT version, name, applied_at FROM {self.table} ORDER BY version")
 
     def migrate(self, target: int | None = None) -> list[Migration]:
         """Applies what is pending, up to the version `target` where one is given; gives what was applied."""
@@ -124,7 +124,7 @@ class Migrator:
         return done
 
     @contextmanager
-    def _turn(self, version: int) -> Iterator[tuple[Any, bool]]:
+    def _turn(self, version: int) -> Iterator[tuple[Connection, bool]]:
         """A transaction that no other migrator's overlaps: its connection, and whether the version is applied."""
         with self.db.transaction() as connection:
             connection.execute(f"LOCK TABLE {self.table} IN SHARE ROW EXCLUSIVE MODE")
@@ -141,7 +141,7 @@ class Migrator:
             )
         return True
 
-    def rollback(self, steps: int = 1) -> list[dict[str, Any]]:
+    def rollback(self, steps: int = 1) -> list[Row]:
         """Takes the last migrations back, newest first, by their ``-- DOWN`` sections; gives what was taken back."""
         done = []
         for info in reversed(self.applied()[-steps:] if steps > 0 else []):

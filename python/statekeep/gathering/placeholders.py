@@ -37,7 +37,7 @@ def translate(sql: str, params: Params) -> tuple[str, Sequence[Any]]:
             raise ProgrammingError(f"the query has {count} placeholders but {len(params)} parameters were passed")
         if vectors:
             params = _vectors_in_place(list(params), vectors)
-        return text, params if count else ()  # type: ignore[return-value]
+        return text, list(params) if count else ()
     if not isinstance(params, Mapping):
         raise ProgrammingError("named placeholders (%(name)s) need a mapping of parameters")
     try:

@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from .aio import AsyncDatabase
 from .config import Config, load_dotenv
@@ -32,7 +33,7 @@ def pool_sizes(min_size: int | None, max_size: int | None, defaults: tuple[int, 
     return least, most
 
 
-def _config(dotenv_path: Any) -> Config:
+def _config(dotenv_path: str | Path | None) -> Config:
     load_dotenv(dotenv_path)  # before the sizes are looked for
     return Config.from_env(load_dotenv_file=False)
 
@@ -45,19 +46,20 @@ class _Sized:
     effect.
     """
 
+    config: Config
     min_size: int
     max_size: int
     timeout: float
-    _engine: Any
+    _engine: Engine | AsyncEngine
     _requests = 0
 
     @property
-    def _pool(self) -> Any:
+    def _pool(self) -> Self:
         return self
 
     @property
     def closed(self) -> bool:
-        return self._engine._closed  # type: ignore[no-any-return]
+        return self._engine._closed
 
     @property
     def stats(self) -> dict[str, int]:
@@ -73,13 +75,14 @@ class _Sized:
         }
 
     def __repr__(self) -> str:
-        database = self.config.database  # type: ignore[attr-defined]
-        return f"{type(self).__name__}({database!r}, {self.min_size} to {self.max_size})"
+        return f"{type(self).__name__}({self.config.database!r}, {self.min_size} to {self.max_size})"
 
 
 class PooledDatabase(_Sized, Database):
     """A Database from which at most `max_size` connections can be borrowed; who wants one more waits `timeout` seconds,
     and gets PoolTimeout then."""
+
+    _engine: Engine
 
     def __init__(
         self, config: Config, min_size: int = 2, max_size: int = 10, max_idle: float = 300.0,
@@ -93,19 +96,21 @@ class PooledDatabase(_Sized, Database):
 
     @classmethod
     def from_env(
-        cls, dotenv_path: Any = None, min_size: int | None = None, max_size: int | None = None, **settings: Any
-    ) -> PooledDatabase:
+        cls,
+        dotenv_path: str | Path | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        **settings: Any,
+    ) -> Self:
         """The database that the environment names, with DATABASE_POOL_MIN and DATABASE_POOL_MAX (2 and 10)."""
         config = _config(dotenv_path)
         return cls(config, *pool_sizes(min_size, max_size, (2, 10)), **settings)
 
     @classmethod
-    def from_url(
-        cls, url: str, min_size: int | None = None, max_size: int | None = None, **settings: Any
-    ) -> PooledDatabase:
+    def from_url(cls, url: str, min_size: int | None = None, max_size: int | None = None, **settings: Any) -> Self:
         return cls(Config.from_url(url), *pool_sizes(min_size, max_size, (2, 10)), **settings)
 
-    def _connection(self, autocommit: bool) -> Step:
+    def _connection(self, autocommit: bool) -> Step[Connection]:
         self._requests += 1
         lease = yield self._engine.lease(self.timeout)
         return Connection(self._engine.calls, lease, self.config, autocommit)
@@ -122,7 +127,7 @@ class PooledDatabase(_Sized, Database):
         return super().execute(sql, params, autocommit)
 
     def health(self) -> dict[str, Any]:
-        told: dict[str, Any] = super().health()  # type: ignore[assignment]
+        told = super().health()
         return {**told, "pool_stats": self.stats if told["connected"] else None}
 
     def resize(self, min_size: int, max_size: int) -> None:
@@ -155,6 +160,8 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
     """An AsyncDatabase from which at most `max_size` connections can be borrowed; who wants one more waits `timeout`
     seconds, and gets PoolTimeout then. It is of use between ``open()`` and ``close()``, on one event loop."""
 
+    _engine: AsyncEngine
+
     def __init__(
         self, config: Config, min_size: int = 2, max_size: int = 10, max_idle: float = 300.0,
         max_lifetime: float = 3600.0, timeout: float = 30.0, num_workers: int = 3, reconnect_timeout: float = 300.0,
@@ -167,16 +174,18 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
 
     @classmethod
     def from_env(
-        cls, dotenv_path: Any = None, min_size: int | None = None, max_size: int | None = None, **settings: Any
-    ) -> AsyncPooledDatabase:
+        cls,
+        dotenv_path: str | Path | None = None,
+        min_size: int | None = None,
+        max_size: int | None = None,
+        **settings: Any,
+    ) -> Self:
         """The database that the environment names, with DATABASE_POOL_MIN and DATABASE_POOL_MAX (2 and 10)."""
         config = _config(dotenv_path)
         return cls(config, *pool_sizes(min_size, max_size, (2, 10)), **settings)
 
     @classmethod
-    def from_url(
-        cls, url: str, min_size: int | None = None, max_size: int | None = None, **settings: Any
-    ) -> AsyncPooledDatabase:
+    def from_url(cls, url: str, min_size: int | None = None, max_size: int | None = None, **settings: Any) -> Self:
         return cls(Config.from_url(url), *pool_sizes(min_size, max_size, (2, 10)), **settings)
 
     async def open(self) -> None:
@@ -184,7 +193,7 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
         self._engine.open()
         await self.wait(self.timeout)
 
-    def _connection(self, autocommit: bool) -> Step:
+    def _connection(self, autocommit: bool) -> Step[AsyncConnection]:
         self._requests += 1
         lease = yield self._engine.lease(self.timeout)
         return AsyncConnection(self._engine.calls, lease, self.config, autocommit)
@@ -201,7 +210,7 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
         return await super().execute(sql, params, autocommit)
 
     async def health(self) -> dict[str, Any]:
-        told: dict[str, Any] = await super().health()  # type: ignore[misc]
+        told = await super().health()
         return {**told, "pool_stats": self.stats if told["connected"] else None}
 
     async def resize(self, min_size: int, max_size: int) -> None:

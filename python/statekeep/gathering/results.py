@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator
+from typing import NamedTuple, TypeVar
 
 from ..rows import Row, Rows
 
@@ -14,7 +15,7 @@ class Column(NamedTuple):
     type_code: int
 
 
-class _Fetching(Rows):
+class Fetching(Rows):
     __slots__ = ("_next",)
     _next: int
 
@@ -44,7 +45,10 @@ class _Fetching(Rows):
         return rows[0] if rows else None
 
 
-class Results(_Fetching):
+RowsT = TypeVar("RowsT", bound=Fetching, covariant=True)  # Results or AsyncResults
+
+
+class Results(Fetching):
     """A statement's rows: a list, and what a psycopg cursor offers after ``execute``."""
 
     __slots__ = ()
@@ -61,7 +65,7 @@ class Results(_Fetching):
         return self._take(None)
 
 
-class AsyncResults(_Fetching):
+class AsyncResults(Fetching):
     """A statement's rows: a list, and what a psycopg AsyncCursor offers after ``execute``."""
 
     __slots__ = ()
@@ -77,6 +81,6 @@ class AsyncResults(_Fetching):
         """The rows that were not fetched yet."""
         return self._take(None)
 
-    async def __aiter__(self) -> Any:
+    async def __aiter__(self) -> AsyncIterator[Row]:
         while (row := self._take_one()) is not None:
             yield row

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..rows import Row
 from . import predicates
 from .names import validate_identifiers
 from .predicates import Where
+from .results import RowsT
 from .tables import Page, TableSteps
 from .written_once import Step, step
 
 
-class SelectSteps(TableSteps):
+class SelectSteps(TableSteps[RowsT]):
     def _select(
         self,
         table: str,
@@ -24,7 +26,7 @@ class SelectSteps(TableSteps):
         limit: int | None,
         offset: int | None,
         schema: str,
-    ) -> Step:
+    ) -> Step[RowsT]:
         fragment, params = predicates.predicate(where, where_sql, where_params)
         sql = predicates.select(table, columns, schema, fragment, order_by, limit, offset)
         return (yield from self._run(sql, params))
@@ -42,7 +44,7 @@ class SelectSteps(TableSteps):
         limit: int | None = None,
         offset: int | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[RowsT]:
         """The rows that meet a condition; `order_by` goes into the SQL as it is."""
         return (
             yield from self._select(table, where, where_sql, where_params, columns, order_by, limit, offset, schema)
@@ -61,7 +63,7 @@ class SelectSteps(TableSteps):
         columns: list[str] | None = None,
         order_by: str | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[Row | None]:
         """The first row that meets a condition, or None."""
         rows = yield from self._select(table, where, where_sql, where_params, columns, order_by, 1, None, schema)
         return rows[0] if rows else None
@@ -81,7 +83,7 @@ class SelectSteps(TableSteps):
         where_params: Sequence[Any] | None = None,
         descending: bool = False,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[RowsT]:
         """`limit` rows from the `offset`-th on. Of several columns `descending` turns the last one alone, as in pycopg;
         paginate_keyset turns all of them."""
         fragment, params = predicates.predicate(where, where_sql, where_params)
@@ -102,7 +104,7 @@ class SelectSteps(TableSteps):
         with_total: bool = False,
         descending: bool = False,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[Page]:
         """As paginate, as a Page."""
         limit = _positive(limit)
         fragment, params = predicates.predicate(where, where_sql, where_params)
@@ -125,7 +127,7 @@ class SelectSteps(TableSteps):
         with_total: bool = False,
         descending: bool = False,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[Page]:
         """A Page of what comes after the row `after` names, its values in the order of `order_by`."""
         limit = _positive(limit)
         if order_by is None:
@@ -145,10 +147,11 @@ class SelectSteps(TableSteps):
         cursor = tuple(page[-1][column] for column in columns) if page else None
         return Page(page, total, len(rows) > limit, cursor)
 
-    def _total(self, table: str, schema: str, fragment: str, params: list[Any]) -> Step:
+    def _total(self, table: str, schema: str, fragment: str, params: list[Any]) -> Step[int]:
         validate_identifiers(table, schema)
         rows = yield from self._run(f"SELECT count(*) FROM {schema}.{table}{predicates.condition(fragment)}", params)
-        return rows[0][0]
+        total: int = rows[0][0]
+        return total
 
 
 def _order(order_by: str | list[str] | None, descending: bool) -> str | None:

@@ -159,5 +159,4 @@ class DatabasePool(AsyncPooledDatabase):
     async def fetch(self, sql: str, *params: Any) -> AsyncResults:
         """The rows of a statement, whose parameters are $1, $2, …"""
         async with self.acquire() as connection:
-            rows: AsyncResults = await connection.fetch(sql, *params)  # type: ignore[misc]
-            return rows
+            return await connection.fetch(sql, *params)

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic
 
-from .. import errors
+from .. import aio_lease, errors
 from .. import lease as leases
+from ..aio import _Calls
 from ..sql import begin_text, quoted
+from ..store import _BlockingCalls
 from .failures import OperationalError, ProgrammingError, failure
 from .placeholders import Params, translate
+from .results import Fetching, RowsT
 from .written_once import Step
 
 try:
     from psycopg import IsolationLevel as IsolationLevel
     from psycopg.pq import TransactionStatus as TransactionStatus
 except ImportError:
+    if not TYPE_CHECKING:
 
-    class IsolationLevel(enum.IntEnum):  # type: ignore[no-redef]
-        """psycopg's levels, for where it is not installed."""
+        class IsolationLevel(enum.IntEnum):
+            """psycopg's levels, for where it is not installed."""
 
-        READ_UNCOMMITTED = 1
-        READ_COMMITTED = 2
-        REPEATABLE_READ = 3
-        SERIALIZABLE = 4
+            READ_UNCOMMITTED = 1
+            READ_COMMITTED = 2
+            REPEATABLE_READ = 3
+            SERIALIZABLE = 4
 
-    class TransactionStatus(enum.IntEnum):  # type: ignore[no-redef]
-        """libpq's states, for where psycopg is not installed."""
+        class TransactionStatus(enum.IntEnum):
+            """libpq's states, for where psycopg is not installed."""
 
-        IDLE = 0
-        ACTIVE = 1
-        INTRANS = 2
-        INERROR = 3
-        UNKNOWN = 4
+            IDLE = 0
+            ACTIVE = 1
+            INTRANS = 2
+            INERROR = 3
+            UNKNOWN = 4
 
 
 _TO_SAVEPOINT = re.compile(r"\s*rollback\b.*\bto\b", re.IGNORECASE | re.DOTALL)
@@ -41,13 +46,19 @@ _BEGINS = frozenset({"BEGIN", "START TRANSACTION"})
 _ENDS = frozenset({"COMMIT", "ROLLBACK", "PREPARE TRANSACTION"})
 
 
-class Session:
+class Session(Generic[RowsT]):
     """The state of one lease, and what is to be sent on it. Its methods are steps: see written_once.py.
 
     Without autocommit the first statement begins a transaction, which commit() or rollback() ends.
     """
 
-    def __init__(self, calls: Any, lease: Any, results: type[Any], autocommit: bool) -> None:
+    def __init__(
+        self,
+        calls: _BlockingCalls | _Calls,
+        lease: leases.Lease | aio_lease.Lease,
+        results: type[RowsT],
+        autocommit: bool,
+    ) -> None:
         self.calls = calls
         self.lease = lease
         self.results = results
@@ -63,21 +74,21 @@ class Session:
     def closed(self) -> bool:
         return not self.lease._held.number
 
-    def execute(self, sql: str, params: Params = None) -> Step:
+    def execute(self, sql: str, params: Params = None) -> Step[RowsT]:
         """A statement with psycopg's placeholders; its results."""
         text, values = translate(sql, params)
         if not self.autocommit and self.status == TransactionStatus.IDLE:
             yield from self.begin()
         return (yield from self.send(text, values))
 
-    def send(self, text: str, values: Any = ()) -> Step:
+    def send(self, text: str, values: Sequence[Any] = ()) -> Step[RowsT]:
         if self.closed:
             raise OperationalError("the connection is closed")
         try:
             if self._adrift:
                 yield leases.run(self.calls, self.lease.number, "rollback", (), None, self.results)
                 self._adrift = False
-            results = yield leases.run(self.calls, self.lease.number, text, values, None, self.results)
+            results: RowsT = yield leases.run(self.calls, self.lease.number, text, values, None, self.results)
         except errors.Error as error:
             if self.status == TransactionStatus.INTRANS:
                 self.status = TransactionStatus.INERROR
@@ -85,7 +96,7 @@ class Session:
         self._follow(text, results)
         return results
 
-    def _follow(self, text: str, results: Any) -> None:
+    def _follow(self, text: str, results: Fetching) -> None:
         """Learns from the commands' tags where the transaction stands, whoever sent them."""
         for one in (results, *results.more):
             if one.command in _BEGINS:
@@ -94,11 +105,11 @@ class Session:
                 back = one.command == "ROLLBACK" and _TO_SAVEPOINT.match(text) is not None
                 self.status = TransactionStatus.INTRANS if back else TransactionStatus.IDLE
 
-    def begin(self) -> Step:
+    def begin(self) -> Step[None]:
         level = None if self.isolation is None else IsolationLevel(self.isolation).name
         yield from self._bound(begin_text(level, self.read_only, self.deferrable))
 
-    def _bound(self, text: str) -> Step:
+    def _bound(self, text: str) -> Step[None]:
         """The begin or the end of a transaction. Cancelled or interrupted, it may have happened or not."""
         try:
             yield from self.send(text)
@@ -108,12 +119,12 @@ class Session:
                 self._adrift = True
             raise
 
-    def commit(self) -> Step:
+    def commit(self) -> Step[None]:
         self._refuse_in_block("commit")
         if self.status != TransactionStatus.IDLE:
             yield from self._bound("commit")
 
-    def rollback(self) -> Step:
+    def rollback(self) -> Step[None]:
         self._refuse_in_block("rollback")
         if self.status != TransactionStatus.IDLE:
             yield from self._bound("rollback")
@@ -124,7 +135,7 @@ class Session:
                 f"explicit {what}() is forbidden within a transaction block; leave the block instead"
             )
 
-    def enter(self, savepoint_name: str | None) -> Step:
+    def enter(self, savepoint_name: str | None) -> Step[tuple[bool, str | None]]:
         """Opens a block; gives what leave() must be told: (whether it began the transaction, its savepoint)."""
         begins = self.status == TransactionStatus.IDLE
         savepoint = savepoint_name
@@ -137,7 +148,7 @@ class Session:
         self.blocks += 1
         return begins, savepoint
 
-    def leave(self, block: tuple[bool, str | None], failed: bool) -> Step:
+    def leave(self, block: tuple[bool, str | None], failed: bool) -> Step[None]:
         """Closes a block: commits or releases, or takes back what it did."""
         begins, savepoint = block
         self.blocks -= 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
+from ..rows import Row
 from . import predicates
+from .config import Config
 from .names import validate_identifiers
 from .placeholders import Params
 from .predicates import Where
+from .results import RowsT
 from .written_once import Step, step
 
 _MOST_PARAMETERS = 65535  # of one statement, in the protocol
@@ -20,51 +23,51 @@ class Page:
     """A part of a table: its rows, how many there are in all (where that was asked for), whether more follow, and what
     `after` takes for the next page."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     total: int | None
     has_next: bool
     next_cursor: tuple[Any, ...] | None
 
 
-class TableSteps:
+class TableSteps(Generic[RowsT]):
     """Steps of databases of both kinds; `_run` and `_together` are theirs."""
 
-    config: Any
+    config: Config
 
-    def _run(self, sql: str, params: Params = None) -> Step:
+    def _run(self, sql: str, params: Params = None) -> Step[RowsT]:
         """A statement of its own transaction, or on the session's connection."""
         raise NotImplementedError
 
-    def _together(self, statements: Any) -> Step:
+    def _together(self, statements: Iterable[tuple[str, Params]]) -> Step[int]:
         """Several statements, (SQL, parameters) each, in one transaction; how many rows they changed."""
         raise NotImplementedError
 
     @step
-    def fetch_one(self, sql: str, params: Params = None) -> Step:
+    def fetch_one(self, sql: str, params: Params = None) -> Step[Row | None]:
         """The first row, or None."""
         rows = yield from self._run(sql, params)
         return rows[0] if rows else None
 
     @step
-    def fetch_val(self, sql: str, params: Params = None) -> Step:
+    def fetch_val(self, sql: str, params: Params = None) -> Step[Any]:
         """The first column of the first row, or None."""
         rows = yield from self._run(sql, params)
         return rows[0][0] if rows else None
 
     @step
-    def fetch_all(self, sql: str, params: Params = None) -> Step:
+    def fetch_all(self, sql: str, params: Params = None) -> Step[RowsT]:
         """All rows; none for a statement that gives none."""
         return (yield from self._run(sql, params))
 
     @step
-    def execute_many(self, sql: str, params_seq: Sequence[Any]) -> Step:
+    def execute_many(self, sql: str, params_seq: Sequence[Any]) -> Step[int]:
         """The statement once for each of the parameters, in one transaction; how many rows were changed in all."""
         return (yield from self._together((sql, params) for params in params_seq))
 
     @step
     def insert(
         self, table: str, row: dict[str, Any], *, schema: str = "public", on_conflict: str | None = None
-    ) -> Step:
+    ) -> Step[Row | None]:
         """Stores a row; gives it as it is in the table, None where `on_conflict` left it out."""
         if not row:
             raise ValueError("insert: 'row' must be a non-empty dict.")
@@ -75,7 +78,7 @@ class TableSteps:
     @step
     def insert_many(
         self, table: str, rows: list[dict[str, Any]], *, schema: str = "public", on_conflict: str | None = None
-    ) -> Step:
+    ) -> Step[int]:
         """Stores rows in one statement; how many. The first row's columns count; what others lack is NULL."""
         if not rows:
             return 0
@@ -91,7 +94,7 @@ class TableSteps:
         schema: str = "public",
         on_conflict: str | None = None,
         batch_size: int | None = None,
-    ) -> Step:
+    ) -> Step[int]:
         """Stores rows in statements of `batch_size` (the config's `default_batch_size`), all in one transaction."""
         if not rows:
             return 0
@@ -110,7 +113,7 @@ class TableSteps:
         *,
         update_columns: list[str] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[Row | None]:
         """Stores a row in place of the one with the same key; gives it as it is in the table."""
         conflict = predicates.update_on_conflict(row, conflict_columns, update_columns)
         sql, params = predicates.insert(table, list(row), [row], schema, conflict)
@@ -126,7 +129,7 @@ class TableSteps:
         *,
         update_columns: list[str] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[int]:
         """Stores rows in place of those with the same keys; how many."""
         if not rows:
             return 0
@@ -144,7 +147,7 @@ class TableSteps:
         where_sql: str | None = None,
         where_params: Sequence[Any] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[int]:
         """Sets columns of the rows that meet a condition; how many. Raises ValueError without a condition."""
         if not values:
             raise ValueError("update_where requires a non-empty 'values' dict.")
@@ -165,7 +168,7 @@ class TableSteps:
         where_sql: str | None = None,
         where_params: Sequence[Any] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[int]:
         """Deletes the rows that meet a condition; how many. Raises ValueError without a condition."""
         fragment, params = predicates.predicate(where, where_sql, where_params)
         if not fragment:
@@ -182,7 +185,7 @@ class TableSteps:
         where_sql: str | None = None,
         where_params: Sequence[Any] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[bool]:
         """Whether a row meets the condition. Raises ValueError without one."""
         fragment, params = predicates.predicate(where, where_sql, where_params)
         if not fragment:
@@ -191,7 +194,8 @@ class TableSteps:
         rows = yield from self._run(
             f"SELECT EXISTS (SELECT 1 FROM {schema}.{table}{predicates.condition(fragment)})", params
         )
-        return rows[0][0]
+        found: bool = rows[0][0]
+        return found
 
     @step
     def count(
@@ -202,9 +206,10 @@ class TableSteps:
         where_sql: str | None = None,
         where_params: Sequence[Any] | None = None,
         schema: str = "public",
-    ) -> Step:
+    ) -> Step[int]:
         """How many rows meet the condition; without one, how many the table has."""
         fragment, params = predicates.predicate(where, where_sql, where_params)
         validate_identifiers(table, schema)
         rows = yield from self._run(f"SELECT count(*) FROM {schema}.{table}{predicates.condition(fragment)}", params)
-        return rows[0][0]
+        number: int = rows[0][0]
+        return number
