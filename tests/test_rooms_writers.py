@@ -1,8 +1,9 @@
 """Writers of one room beside each other, RoomKit's own statements among them: no deadlock, no long wait, no gap."""
 import json
-import os
+import pathlib
 import threading
 import time
+import warnings
 
 import compile as compiler
 import psycopg
@@ -11,6 +12,8 @@ import pytest
 OPS = {op.name: op for op in compiler.read()}
 SECONDS = 10
 LONGEST_WAIT = 1.0  # seconds, on a machine that has nothing else to do
+HANGS = 5 * LONGEST_WAIT  # on any machine: the server ends a statement that takes so long, as an error
+IDLE = 0.25  # share of the processors at work, at most, on a machine that has nothing else to do
 TASKS = 16
 
 
@@ -20,13 +23,31 @@ def event(name, **fields):
         "source": {"channel_id": "sms", "channel_type": "sms"}, **fields})
 
 
+def busy():
+    """The share of the machine's processors that are at work or wait for a disk, over half a second; 1 where that cannot be
+    known."""
+    figures = pathlib.Path("/proc/stat")
+    if not figures.exists():
+        return 1.0
+
+    def read():
+        spent = [int(ticks) for ticks in figures.read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(spent), spent[3]
+
+    total, idle = read()
+    time.sleep(0.5)
+    later_total, later_idle = read()
+    return 1 - (later_idle - idle) / (later_total - total)
+
+
 class Writer:
     """A session that calls operations as the engine sends them, or RoomKit's statements as it sends those."""
 
     def __init__(self, dsn, name):
-        self.name, self.count, self.longest = name, 0, 0.0
+        self.name, self.calls, self.count, self.longest = name, 0, 0, 0.0
         self.connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
         self.connection.execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off")
+        self.connection.execute(f"set statement_timeout = '{HANGS}s'")
 
     def prepare(self, name):
         op = OPS[name]
@@ -34,11 +55,11 @@ class Writer:
         self.connection.execute(f"prepare {op.name.replace('.', '_')}({types}) as {op.text({})}")
 
     def call(self, name, *columns):
-        """A batch of one for each element of the columns; the rows."""
+        """A batch of one for each element of the columns."""
         arguments = ", ".join(
             psycopg.sql.Literal(column).as_string(self.connection) + "::" + arg.parameter(OPS[name].batch)
             for column, arg in zip(columns, OPS[name].args))
-        return self.connection.execute(f"execute {name.replace('.', '_')}({arguments})").fetchall()
+        self.connection.execute(f"execute {name.replace('.', '_')}({arguments})")
 
     def new_events(self, count):
         self.count += count
@@ -57,6 +78,11 @@ class Writer:
         edit, = self.new_events(1)
         target = event(f"{self.name}-target", metadata={"edited": self.count})
         self.call("room.commit_change", "room", edit, target, True)
+
+    def update(self):
+        """Gives the writer's own event a new idempotency key."""
+        target = f"{self.name}-target"
+        self.call("room.update_event", target, event(target, idempotency_key=f"{self.name} {self.calls}"))
 
     def roomkit(self, *statements):
         """RoomKit's transaction: its statements one after the other, each with a round trip of its own."""
@@ -85,9 +111,13 @@ class Writer:
             while time.monotonic() < until:
                 begun = time.monotonic()
                 action()
+                self.calls += 1
                 self.longest = max(self.longest, time.monotonic() - begun)
         except psycopg.Error as error:
             failures.append(f"{self.name}: {error}")
+
+
+OWN_EVENT = ("change", "update")  # kinds of writers that have an event of their own from the start
 
 
 def write_together(server, database, kinds):
@@ -99,9 +129,9 @@ def write_together(server, database, kinds):
         connection.execute("insert into rooms (id) values ('room')")
     writers = [Writer(dsn, f"{kinds[number % len(kinds)]}-{number}") for number in range(TASKS)]
     for writer in writers:
-        for name in ("room.add_event_auto_index", "room.commit_event", "room.commit_change"):
+        for name in ("room.add_event_auto_index", "room.commit_event", "room.commit_change", "room.update_event"):
             writer.prepare(name)
-        if writer.name.startswith("change"):
+        if writer.name.startswith(OWN_EVENT):
             writer.call("room.commit_event", ["room"], [event(f"{writer.name}-target")], [False])
     failures = []
     until = time.monotonic() + SECONDS
@@ -118,16 +148,23 @@ def write_together(server, database, kinds):
 
 
 @pytest.mark.parametrize("kinds", [
-    ["append", "commit", "change"], ["append", "commit", "roomkit_commit"], ["roomkit_append", "commit", "append"]],
-    ids=["ours", "beside RoomKit's commits", "beside RoomKit's appends"])
+    ["append", "commit", "change", "update"], ["append", "commit", "roomkit_commit"],
+    ["roomkit_append", "commit", "append"]], ids=["ours", "beside RoomKit's commits", "beside RoomKit's appends"])
 def test_writers_of_one_room_never_deadlock(server, database, kinds):
-    """RoomKit's own two kinds deadlock with each other; each of them is harmless beside ours."""
+    """RoomKit's own two kinds deadlock with each other; each of them is harmless beside ours. What a writer waits for its turn
+    is measured only when nothing else was at work before and after: else it is the machine that makes it wait."""
+    others = busy()
     writers, failures = write_together(server, database, kinds)
+    others = max(others, busy())
     assert not failures
-    assert max(writer.longest for writer in writers) < LONGEST_WAIT * max(1, os.getloadavg()[0] / os.cpu_count())
-    targets = sum(writer.name.startswith("change") for writer in writers)
+    longest = max(writer.longest for writer in writers)
+    if others <= IDLE:
+        assert longest < LONGEST_WAIT
+    else:
+        warnings.warn(f"the machine is {others:.0%} busy: a longest wait of {longest:.2f} s was not judged")
+    targets = sum(writer.name.startswith(OWN_EVENT) for writer in writers)
     stored = sum(writer.count for writer in writers) + targets
-    assert all(writer.count > 0 for writer in writers)
+    assert all(writer.calls > 0 for writer in writers)
     count, lowest, highest, next_index = server.query(
         "select count(*), min(index), max(index), (select next_index from event_sequences) from events", database=database)[0]
     assert (count, lowest, highest, next_index) == (stored, 0, stored - 1, stored)
