@@ -64,11 +64,12 @@ def open(dsn: str | None = None, **options: Any) -> Store:
     Args:
         dsn: ``"embedded:[dir][?…]"``, a PostgreSQL URL or key=value words. None takes the environment's
             ``STATEKEEP_DSN``, then ``DATABASE_URL``, then ``"embedded:"``.
-        connections (int): most server connections, opened on demand. Default 4.
+        connections (int): most server connections, 1 to 128, opened on demand. Default 4.
         tables (dict[str, str]): names of the tables to use in place of the default ones.
         deadline_ms (int): of a call without `timeout=`, in milliseconds. Default 30000; 0: none.
         connect_ms (int): how long calls wait for an unreachable server. Default 5000.
         lock_ms (int): how long a batch waits for a foreign row lock. Default 200.
+        lease_idle_ms (int): after how long unused a lease is taken back. Default 600000; 0: never.
         queue, queue_bytes, batch, batch_bytes, argument_bytes (int): limits; see statekeep.h.
 
     Raises:

@@ -10,7 +10,7 @@ EXAMPLES = re.findall(r"```python\n(.+?)```", README.read_text(), re.DOTALL)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_examples_run(example, dsn):
     assert '"embedded:"' in example
-    exec("import statekeep\n" + example.replace('"embedded:"', repr(dsn)), {})
+    exec(example.replace('"embedded:"', repr(dsn)), {})
 
 
 def test_there_is_one_for_asyncio_and_one_for_threads():

@@ -39,12 +39,7 @@ def _config(dotenv_path: str | Path | None) -> Config:
 
 
 class _Sized:
-    """The numbers of a pool.
-
-    Connections are opened on demand and looked after by the engine, so of psycopg_pool's settings `min_size`,
-    `max_idle`, `max_lifetime`, `num_workers`, `reconnect_timeout`, `reconnect_failed` and `check` are taken and have no
-    effect.
-    """
+    """The numbers of a pool."""
 
     config: Config
     min_size: int
@@ -80,7 +75,12 @@ class _Sized:
 
 class PooledDatabase(_Sized, Database):
     """A Database from which at most `max_size` connections can be borrowed; who wants one more waits `timeout` seconds,
-    and gets PoolTimeout then."""
+    and gets PoolTimeout then.
+
+    Connections are opened on demand and looked after by the engine, so of psycopg_pool's settings `min_size`,
+    `max_idle`, `max_lifetime`, `num_workers`, `reconnect_timeout`, `reconnect_failed` and `check` are taken and have no
+    effect.
+    """
 
     _engine: Engine
 
@@ -158,7 +158,12 @@ class PooledDatabase(_Sized, Database):
 
 class AsyncPooledDatabase(_Sized, AsyncDatabase):
     """An AsyncDatabase from which at most `max_size` connections can be borrowed; who wants one more waits `timeout`
-    seconds, and gets PoolTimeout then. It is of use between ``open()`` and ``close()``, on one event loop."""
+    seconds, and gets PoolTimeout then. It is of use between ``open()`` and ``close()``, on one event loop.
+
+    Connections are opened on demand and looked after by the engine, so of psycopg_pool's settings `min_size`,
+    `max_idle`, `max_lifetime`, `num_workers`, `reconnect_timeout`, `reconnect_failed` and `check` are taken and have no
+    effect.
+    """
 
     _engine: AsyncEngine
 

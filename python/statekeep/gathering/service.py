@@ -23,7 +23,8 @@ class AsyncDatabaseService:
     """The database of an application on asyncio, between ``initialize()`` and ``shutdown()``.
 
     Without a URL it is the one that the environment names, see Config.from_env(). `db` is the pool behind it, with all
-    its methods.
+    its methods. At most `max_size` connections (DATABASE_POOL_MAX, 20) can be borrowed; they are opened on demand, and
+    `min_size` (DATABASE_POOL_MIN, 4) is only shown.
     """
 
     _instance: AsyncDatabaseService | None = None
