@@ -212,12 +212,17 @@ static void take_expire(keep_store *store, struct op *op)
     op_finish_error(store, op, KEEP_DEADLINE, message, NULL, NULL);
 }
 
-/* Whether what was sent for the call may have been committed, or may yet be. */
+/* Whether what was sent for the call may take effect, in a transaction perhaps that lives on. */
+static bool sql_at_work(const struct op *op)
+{
+    return op->via->session.phase == SESSION_QUERY && op->kind != OP_COPY_OUT;
+}
+
+/* Whether it may have been committed, or may yet be, when the session ends now. */
 static bool sql_in_doubt(const struct op *op)
 {
-    const struct session *session = &op->via->session;
-    bool decided = session->in_transaction && !(op->scanned & SCAN_COMMITS);
-    return session->phase == SESSION_QUERY && op->kind != OP_COPY_OUT && !decided;
+    bool decided = op->via->session.in_transaction && !(op->scanned & SCAN_COMMITS);
+    return sql_at_work(op) && !decided;
 }
 
 void sql_expire(keep_store *store, struct op *op)
@@ -226,7 +231,7 @@ void sql_expire(keep_store *store, struct op *op)
         take_expire(store, op);
         return;
     }
-    bool doubt = op->state == OP_SENT && sql_in_doubt(op);
+    bool doubt = op->state == OP_SENT && sql_at_work(op);
     bool left = doubt && (op->via->flushed || op->via->session.lease);
     if (left && !op->overdue) {
         /* Stopped at the server, its end tells what became of it: worth a moment. */
