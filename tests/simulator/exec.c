@@ -258,10 +258,28 @@ static void take_message(struct pg_conn *link, enum message_kind message, PGresu
     link->async = ASYNC_READY;
 }
 
+/* Without memory for it libpq drops a notification, and says nothing. */
+static void keep_note(struct pg_conn *link, struct packet *packet)
+{
+    if (world.healthy || !random_chance(world.knobs.refuse_memory)) {
+        packet_append(&link->notes, packet);
+        return;
+    }
+    result_free(packet->result);
+    free(packet);
+}
+
 static void parse_input(struct pg_conn *link)
 {
-    while (link->buffer.first && (link->async == ASYNC_BUSY || link->async == ASYNC_IDLE)) {
-        struct packet *packet = packet_take(&link->buffer);
+    for (struct packet *packet; (packet = link->buffer.first);) {
+        bool notify = packet->kind == PACKET_MESSAGE && packet->message == MESSAGE_NOTIFY;
+        if (!notify && link->async != ASYNC_BUSY && link->async != ASYNC_IDLE)
+            return;
+        packet_take(&link->buffer);
+        if (notify) {
+            keep_note(link, packet);
+            continue;
+        }
         if (packet->kind == PACKET_MESSAGE && packet->message == MESSAGE_READY)
             link->transaction = packet->transaction;
         if (packet->kind == PACKET_MESSAGE)
@@ -346,10 +364,48 @@ static void sim_free_cancel(PGcancel *cancel)
     free(cancel);
 }
 
+/* ---- what libpq gives and PQfreemem() takes back */
+
+static long lent;
+
+long exec_lent(void)
+{
+    return lent;
+}
+
+void exec_reset(void)
+{
+    lent = 0;
+}
+
+static void *lend(size_t size)
+{
+    lent++;
+    return malloc(size);
+}
+
+static void sim_freemem(void *memory)
+{
+    lent -= memory != NULL;
+    free(memory);
+}
+
 static PGnotify *sim_notifies(PGconn *link)
 {
-    (void)link;
-    return NULL;
+    parse_input(link);
+    if (!link->notes.first)
+        return NULL;
+    struct packet *packet = packet_take(&link->notes);
+    const struct cell *cells = packet->result->cells;
+    PGnotify *notify = lend(sizeof *notify + (size_t)(cells[0].size + cells[1].size) + 2);
+    char *text = (char *)(notify + 1);
+    *notify = (PGnotify){text, atoi(cells[2].text), text + cells[0].size + 1, NULL};
+    memcpy(notify->relname, cells[0].text, (size_t)cells[0].size + 1);
+    memcpy(notify->extra, cells[1].text, (size_t)cells[1].size + 1);
+    result_free(packet->result);
+    free(packet);
+    world.changes++;
+    return notify;
 }
 
 void exec_install(void)
@@ -359,6 +415,7 @@ void exec_install(void)
     keep_io.PQcancel = sim_cancel;
     keep_io.PQfreeCancel = sim_free_cancel;
     keep_io.PQnotifies = sim_notifies;
+    keep_io.PQfreemem = sim_freemem;
     keep_io.PQsendPrepare = sim_send_prepare;
     keep_io.PQsendQueryPrepared = sim_send_prepared;
     keep_io.PQsendQueryParams = sim_send_params;

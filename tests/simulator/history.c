@@ -355,9 +355,11 @@ static void wait_some(void)
 static void act(void)
 {
     int64_t way = random_between(0, 99);
-    if (sql_on() && random_chance(400)) {
+    if (sql_on() && random_chance(sql_streams() ? 850 : 400)) {
         sql_act(host.store);
         after(NULL);
+        if (sql_streams() && random_chance(700))
+            sleep_until(world.now_us + random_between(0, 3 * world.knobs.latency_us)), poll_once();
     } else if (way < 35)
         submit_some();
     else if (way < 70)
@@ -434,9 +436,16 @@ static void settle_calls(bool sql_too)
     drain(-1);
 }
 
+static void poll_until_due(void)
+{
+    sleep_until(world.now_us + 10000);
+    poll_once();
+}
+
 static void settle(void)
 {
     settle_calls(false); /* also while leases are out */
+    notes_must_arrive(host.store, poll_until_due);
     sql_give_all_back(host.store);
     settle_calls(true);
 }
@@ -581,7 +590,7 @@ void history_run(void)
 {
     if (!open_store())
         return;
-    for (int64_t acts = random_between(5, 150); acts > 0; acts--)
+    for (int64_t acts = random_between(5, sql_streams() ? 250 : 150); acts > 0; acts--)
         act();
     if (random_chance(600)) {
         world_heal();

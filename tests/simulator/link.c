@@ -14,7 +14,7 @@ static int numbers;
 
 /* ---- packets */
 
-static void packet_append(struct packets *list, struct packet *packet)
+void packet_append(struct packets *list, struct packet *packet)
 {
     packet->next = NULL;
     if (list->last)
@@ -462,6 +462,7 @@ static void free_link(struct pg_conn *link)
     packets_free(&link->wire);
     packets_free(&link->tls);
     packets_free(&link->buffer);
+    packets_free(&link->notes);
     if (link->result)
         result_free(link->result);
     for (int i = 0; i < PLANS; i++)
@@ -501,6 +502,7 @@ void link_reset(void)
     }
     sockets = 0;
     numbers = 0;
+    exec_reset();
 }
 
 void link_install(void)

@@ -55,6 +55,8 @@ struct pg_conn {
     struct packets wire, tls, buffer;
     int64_t last_us;
 
+    struct packets notes; /* that PQnotifies() has not given */
+
     enum async async;
     PGresult *result;
     enum command_kind queue[QUEUE];
@@ -68,6 +70,7 @@ struct pg_conn {
 
 /* ---- link.c */
 struct pg_conn *link_numbered(int number); /* NULL: it is gone */
+void packet_append(struct packets *list, struct packet *packet);
 struct packet *packet_take(struct packets *list);
 /* 1: something was read, 0: nothing is there, -1: the link is over. */
 int read_data(struct pg_conn *link);
@@ -76,5 +79,6 @@ int flush_data(struct pg_conn *link);
 
 /* ---- exec.c */
 void exec_install(void);
+void exec_reset(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* The simulated server: sessions that run one transaction for each Sync, prepared statements (through a pooler: of any
  * backend), lock waits, outages, and every way in which an answer can go missing. */
-#include "sim.h"
+#include "sql.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +44,7 @@ struct session {
     struct pg_conn *link; /* NULL: nobody listens any more */
     struct command *first, *last;
     bool working, silent;
+    bool running;       /* its transaction, just now */
     int64_t at_us;      /* working: when it goes on */
     int64_t blocked_us; /* since when it waits for a lock; 0: it does not */
     int64_t look_us;
@@ -51,6 +52,8 @@ struct session {
     bool stopped; /* a request to stop has come for what is at work */
     enum fate fate;
     struct sql_session sql;
+    int *notes; /* that wait until no transaction is open */
+    int note_count;
     struct backend own, *backend;
 };
 
@@ -148,6 +151,7 @@ static void session_free(struct session *session)
         at = &(*at)->next;
     *at = session->next;
     drop_commands(session);
+    free(session->notes);
     free(session);
 }
 
@@ -487,6 +491,38 @@ static void say_end(struct session *session, bool server_itself)
     link_deliver(session->link, MESSAGE_ERROR, words);
 }
 
+/* As PostgreSQL does: between transactions only, and before it says that it is ready. */
+static void send_notes(struct session *session)
+{
+    char text[NOTE_SIZE];
+    if (session->sql.in_transaction || session->working)
+        return;
+    for (int i = 0; session->link && i < session->note_count; i++) {
+        PGresult *note = result_new(PGRES_TUPLES_OK, 3);
+        result_row(note);
+        note_text(session->notes[i], text, sizeof text);
+        result_put(note, 0, 0, "work");
+        result_put(note, 0, 1, "%s", text);
+        result_put(note, 0, 2, "%d", session->notes[i]);
+        note_delivered(session->sql.holder, session->notes[i]);
+        link_deliver(session->link, MESSAGE_NOTIFY, note);
+    }
+    session->note_count = 0;
+}
+
+void server_notify(int payload)
+{
+    for (struct session *session = sessions; session; session = session->next) {
+        if (!session->sql.listening)
+            continue;
+        session->notes =
+            realloc(session->notes, (size_t)(session->note_count + 1) * sizeof *session->notes);
+        session->notes[session->note_count++] = payload;
+        if (!session->running)
+            send_notes(session);
+    }
+}
+
 /* Sends the answer as far as the transaction's fate lets it. */
 static void send_answer(struct session *session, struct answer *answer)
 {
@@ -505,6 +541,7 @@ static void send_answer(struct session *session, struct answer *answer)
     if (fate > FATE_REQUEST_LOST && fate < FATE_LINK_FAULTS)
         session_cut(session, random_chance(300));
     else if (session->link) {
+        send_notes(session);
         link_tell_transaction(session->link, !session->sql.in_transaction ? PQTRANS_IDLE
                                              : session->sql.failed        ? PQTRANS_INERROR
                                                                           : PQTRANS_INTRANS);
@@ -516,6 +553,7 @@ static void transaction_run(struct session *session, bool timed_out)
 {
     static const char lock_message[] = "canceling statement due to lock timeout";
     struct answer answer = {0};
+    session->running = true;
     if (world.knobs.pooler && !session->sql.in_transaction)
         session->backend = &pool[random_between(0, POOL - 1)];
     for (;;) {
@@ -545,6 +583,7 @@ static void transaction_run(struct session *session, bool timed_out)
     if (answer.query)
         command_free(answer.query);
     send_answer(session, &answer);
+    session->running = false;
 }
 
 /* true when the session is gone. */

@@ -12,7 +12,8 @@
  *   oracle.c    every call's fate, and the invariants
  *   verdict.c   the order of all calls, in hindsight
  *   sql.c       leases and SQL of the caller's own: what the host asks for, and whether what becomes of it fits
- *   sql_server.c  the same at the server
+ *   note.c      the same for notifications
+ *   sql_server.c  callers' SQL at the server
  *   history.c   one history: what the host does
  *
  * One history runs at a time, on one thread. */
@@ -144,9 +145,12 @@ enum sql_kind {
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_MARK, /* leaves something in the session */
+    SQL_LISTEN,
+    SQL_NOTIFY,
     SQL_PROBE,
     SQL_RESET,
-    SQL_TAKE /* a lease: no SQL at all */
+    SQL_TAKE, /* a lease: no SQL at all */
+    SQL_NOTE  /* waits for a notification: no SQL either */
 };
 struct item {
     char *args[PARAMS]; /* NULL: SQL null */
@@ -167,7 +171,7 @@ struct command {
     int lock_ms;            /* COMMAND_SETTING */
     enum sql_kind sql_kind; /* COMMAND_SQL */
     int number;             /* of the statement; 0: the engine's own */
-    bool undoes;            /* SQL_RESET: marks, too */
+    bool undoes, unlistens; /* SQL_RESET: marks, too; what the session listens to */
     struct item *items;
     int count;
 };
@@ -180,10 +184,18 @@ void command_reset(void);
 
 /* ---- link.c */
 struct session;
-enum message_kind { MESSAGE_PARSED, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_NOTICE, MESSAGE_READY };
+enum message_kind {
+    MESSAGE_PARSED,
+    MESSAGE_RESULT,
+    MESSAGE_ERROR,
+    MESSAGE_NOTICE,
+    MESSAGE_NOTIFY, /* its result has the channel, the payload and the sender's process */
+    MESSAGE_READY
+};
 void link_install(void);
 void link_reset(void);
 int link_count(void); /* not finished by the engine */
+long exec_lent(void); /* rows and notifications that the engine has not freed */
 struct pg_conn *link_by_fd(int fd);
 uint64_t link_socket(const struct pg_conn *link); /* one number for each socket there ever was */
 int link_number(const struct pg_conn *link);
@@ -207,14 +219,16 @@ void link_tell_transaction(struct pg_conn *link, PGTransactionStatusType status)
 enum { SQL_WRITES = 256 };
 struct sql_session {
     bool in_transaction, failed, marked;
-    int holder;      /* as sql_holder() gives it */
-    int transaction; /* its number; 0: none */
-    int committing;  /* the commit that runs; 0: none */
+    bool listening, will_listen; /* since a commit; from the next one on */
+    int holder;                  /* as sql_holder() gives it */
+    int transaction;             /* its number; 0: none */
+    int committing;              /* the commit that runs; 0: none */
     int writes[SQL_WRITES], write_count;
 };
 struct answer;
 void sql_reset(int limit, int idle_ms); /* limit 0: no SQL in this history */
 bool sql_on(void);
+bool sql_streams(void); /* whether this is a history of leases above all */
 int sql_pending(void);
 int sql_count(void);
 void sql_closing(void);
@@ -228,6 +242,7 @@ void sql_sent(int link, int number);
 int sql_begun(void);
 void sql_executed(int number, bool inside, int transaction);
 void sql_refused(int number);
+void sql_written(int number);
 void sql_applied(int number);
 void sql_committed(int number, int transaction);
 void sql_stopped(int number);
@@ -243,11 +258,21 @@ int sql_lease_of(int number);
 void sql_give_back(keep_store *store, int lease);
 void sql_verdict(void);
 
+/* ---- note.c */
+/* A committed statement's, or another client's. */
+void note_notify(int payload);
+void note_text(int payload, char *text, size_t size);
+/* The server sends it to a session that listens, whoever holds that. */
+void note_delivered(int holder, int payload);
+/* Every lease that listens is given what was sent to it. */
+void notes_must_arrive(keep_store *store, void (*settle)(void));
+
 /* ---- server.c */
 void answer_add(struct answer *answer, enum message_kind kind, PGresult *result);
 void answer_error(struct answer *answer, const char *sqlstate, const char *message);
 /* A request to stop what the session of a link has at work. */
 void server_cancel(const struct pg_conn *link);
+void server_notify(int payload);
 struct refusal {
     const char *sqlstate; /* NULL: the socket itself refuses */
     const char *message;

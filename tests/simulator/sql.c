@@ -5,36 +5,13 @@
  *  - what is told not to have happened never does, what is told OK has;
  *  - takers and single statements come in order; a request to stop hits nobody else; every ticket finishes once. */
 #define _GNU_SOURCE
-#include "sim.h"
+#include "sql.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SQL_CALLS = 1024, LEASES = 64, GRACE_US = 300 * 1000 };
-
-struct sql_call {
-    enum sql_kind kind;
-    keep_op ticket;
-    keep_status status;
-    bool at_once, told, awaited, released, cancelled, sent, refused;
-    int lease;       /* index in leases; -1: none */
-    int executed;    /* how often */
-    int transaction; /* it ran in; 0: none */
-    int commits;     /* of a commit: the transaction it committed; 0: none */
-    bool must_be_inside;
-    bool applied, ended;
-    int64_t deadline_us, noticed_us; /* noticed: by the first keep_poll() after it */
-};
-
-struct lease {
-    keep_lease number;
-    bool out;      /* granted, not given back, not known to have ended */
-    int link;      /* that its first statement left on; 0: none yet */
-    bool inside;   /* its begin succeeded, and nothing has ended the transaction */
-    long last_end; /* the last statement that ends its transaction, run or not */
-    bool dubious;  /* something of it failed: where its transaction stands is not known */
-};
+enum { GRACE_US = 300 * 1000 };
 
 static struct {
     bool on;
@@ -44,15 +21,25 @@ static struct {
     int lease_count;
     int transactions;
     int limit, idle_ms;
+    bool streams; /* a history of leases, and of what goes on for long on them */
+    int notes;    /* per thousand calls on a lease: those about notifications */
     bool closing;
 } sql;
 
 void sql_reset(int limit, int idle_ms)
 {
     memset(&sql, 0, sizeof sql);
+    notes_reset();
     sql.on = limit > 0;
     sql.limit = limit;
     sql.idle_ms = idle_ms;
+    sql.streams = random_chance(400);
+    sql.notes = !sql.streams ? 50 : (int)random_between(0, 900);
+}
+
+bool sql_streams(void)
+{
+    return sql.on && sql.streams;
 }
 
 bool sql_on(void)
@@ -75,29 +62,34 @@ void sql_closing(void)
     sql.closing = true;
 }
 
-static struct sql_call *call_of(int number)
+struct sql_call *sql_call_of(int number)
 {
     if (number < 1 || number > sql.count)
         world_fail("statement %d is nobody's", number);
     return &sql.calls[number];
 }
 
+struct lease *sql_lease_at(int index)
+{
+    return index >= 0 && index < sql.lease_count ? &sql.leases[index] : NULL;
+}
+
 /* ---- what leaves, and what the server does */
 
 int sql_holder(int number)
 {
-    const struct sql_call *call = call_of(number);
+    const struct sql_call *call = sql_call_of(number);
     return call->lease >= 0 ? call->lease + 1 : -number;
 }
 
 void sql_sent(int link, int number)
 {
-    const struct sql_call *call = number ? call_of(number) : NULL;
+    const struct sql_call *call = number ? sql_call_of(number) : NULL;
     if (call && call->ended)
         world_fail("statement %d leaves although it has ended as %s", number,
                    keep_status_name(call->status));
     if (call)
-        call_of(number)->sent = true;
+        sql_call_of(number)->sent = true;
     struct lease *own = call && call->lease >= 0 ? &sql.leases[call->lease] : NULL;
     for (int i = 0; i < sql.lease_count; i++)
         if (sql.leases[i].out && sql.leases[i].link == link && &sql.leases[i] != own)
@@ -117,7 +109,7 @@ int sql_begun(void)
 
 void sql_executed(int number, bool inside, int transaction)
 {
-    struct sql_call *call = call_of(number);
+    struct sql_call *call = sql_call_of(number);
     if (++call->executed > 1 && !call->refused)
         world_fail("statement %d is run twice", number);
     call->refused = false;
@@ -129,7 +121,16 @@ void sql_executed(int number, bool inside, int transaction)
 /* The server would not run its prepared form: it may come again. */
 void sql_refused(int number)
 {
-    call_of(number)->refused = true;
+    sql_call_of(number)->refused = true;
+}
+
+/* Its transaction's commit will store it, so its caller may not have been told that nothing will be. */
+void sql_written(int number)
+{
+    struct sql_call *call = sql_call_of(number);
+    call->written = true;
+    if (call->ended && call->status == KEEP_DEADLINE)
+        world_fail("statement %d is at work although it was told DEADLINE", number);
 }
 
 static bool told_not_done(keep_status status)
@@ -139,28 +140,30 @@ static bool told_not_done(keep_status status)
 
 void sql_applied(int number)
 {
-    struct sql_call *call = call_of(number);
+    struct sql_call *call = sql_call_of(number);
     if (call->applied)
         world_fail("statement %d takes effect twice", number);
     if (call->ended && told_not_done(call->status))
         world_fail("statement %d takes effect although it was told %s", number,
                    keep_status_name(call->status));
     call->applied = true;
+    if (call->kind == SQL_NOTIFY)
+        note_notify(number);
 }
 
 /* `transaction`: 0 when it came to nothing. */
 void sql_committed(int number, int transaction)
 {
-    call_of(number)->commits = transaction;
-    if (transaction && call_of(number)->ended && told_not_done(call_of(number)->status))
+    sql_call_of(number)->commits = transaction;
+    if (transaction && sql_call_of(number)->ended && told_not_done(sql_call_of(number)->status))
         world_fail("commit %d takes effect although it was told %s", number,
-                   keep_status_name(call_of(number)->status));
+                   keep_status_name(sql_call_of(number)->status));
 }
 
 /* A request to stop arrives while the statement is at work. */
 void sql_stopped(int number)
 {
-    const struct sql_call *call = number ? call_of(number) : NULL;
+    const struct sql_call *call = number ? sql_call_of(number) : NULL;
     bool overdue = call && call->deadline_us && world.now_us >= call->deadline_us;
     if (!call || (!call->ended && !call->cancelled && !overdue && !sql.closing))
         world_fail("a request to stop hits statement %d, which nobody wants stopped", number);
@@ -170,7 +173,7 @@ void sql_stopped(int number)
 
 static noreturn void wrong(int number, const char *why, const char *answer)
 {
-    const struct sql_call *call = call_of(number);
+    const struct sql_call *call = sql_call_of(number);
     world_fail("statement %d of kind %d on lease %d ends as %s: %s: %s", number, call->kind,
                call->lease, keep_status_name(call->status), why, answer);
 }
@@ -187,6 +190,8 @@ static const char *fault_of(const struct sql_call *call, const char *answer)
     bool refused = wordless || strstr(answer, "\"sqlstate\":");
     switch (call->status) {
     case KEEP_OK:
+        if (call->kind == SQL_NOTE)
+            return note_fault((int)(call - sql.calls), answer);
         return call->kind != SQL_TAKE && call->executed == 0 ? "it never ran"
                : call->kind == SQL_BAD                       ? "it can only be refused"
                                                              : NULL;
@@ -253,6 +258,8 @@ static void lease_granted(struct sql_call *call, const char *answer)
 static void lease_told(const struct sql_call *call)
 {
     struct lease *lease = &sql.leases[call->lease];
+    if (call->kind == SQL_NOTE)
+        return;
     if (call->status != KEEP_OK)
         lease->dubious = true, lease->inside = false;
     else if (call->kind == SQL_BEGIN && !lease->dubious && lease->last_end < call - sql.calls)
@@ -261,7 +268,7 @@ static void lease_told(const struct sql_call *call)
 
 static void finish(keep_store *store, int number, keep_status status)
 {
-    struct sql_call *call = call_of(number);
+    struct sql_call *call = sql_call_of(number);
     /* A lease whose ticket nobody reads goes back with the ticket. */
     bool unread = call->kind == SQL_TAKE && status == KEEP_OK && random_chance(200);
     keep_text answer = unread ? KEEP_TEXT("") : keep_op_result(store, call->ticket);
@@ -272,7 +279,8 @@ static void finish(keep_store *store, int number, keep_status status)
     const char *fault = fault_of(call, answer.data);
     if (fault)
         wrong(number, fault, answer.data);
-    if (told_not_done(status) && (call->applied || call->commits))
+    bool stands = call->written && status == KEEP_DEADLINE;
+    if (told_not_done(status) && (call->applied || call->commits || stands))
         wrong(number, "and yet it took effect", answer.data);
     if (status == KEEP_OK && call->kind == SQL_TAKE) {
         look_at_order(number);
@@ -333,7 +341,7 @@ bool sql_told(keep_op ticket)
 
 static void sql_release(keep_store *store, int number)
 {
-    struct sql_call *call = call_of(number);
+    struct sql_call *call = sql_call_of(number);
     if (call->released)
         return;
     call->released = true;
@@ -348,7 +356,7 @@ static void sql_release(keep_store *store, int number)
     keep_release(store, call->ticket);
 }
 
-static int submit(keep_store *store, enum sql_kind kind, int lease, int deadline_ms)
+int sql_ask(keep_store *store, enum sql_kind kind, int lease, int deadline_ms)
 {
     char text[128], digits[16];
     int number = ++sql.count;
@@ -364,6 +372,8 @@ static int submit(keep_store *store, enum sql_kind kind, int lease, int deadline
     world_trace("statement %d of kind %d is asked for on lease %d", number, kind, lease);
     if (kind == SQL_TAKE) {
         call->ticket = keep_lease_take(store, deadline_ms);
+    } else if (kind == SQL_NOTE) {
+        call->ticket = keep_notification(store, held->number, deadline_ms);
     } else {
         snprintf(digits, sizeof digits, "%d", number);
         keep_param param = {.value = {digits, strlen(digits)}};
@@ -379,6 +389,8 @@ static int submit(keep_store *store, enum sql_kind kind, int lease, int deadline
 
 static int draw_deadline(void)
 {
+    if (sql.streams && random_chance(200))
+        return (int)random_between(1, 10); /* while its statement is at work, perhaps */
     return random_chance(600) ? 30000 : random_chance(300) ? -1 : (int)random_between(1, 1500);
 }
 
@@ -405,9 +417,15 @@ static enum sql_kind draw_kind(bool leased)
 {
     static const enum sql_kind on_lease[] = {SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_WRITE,
                                              SQL_WRITE, SQL_READ,   SQL_SLEEP,    SQL_MARK};
-    static const enum sql_kind alone[] = {SQL_WRITE, SQL_WRITE, SQL_READ, SQL_READ, SQL_SLEEP,
-                                          SQL_TWO,   SQL_BAD,   SQL_MARK, SQL_BEGIN};
-    return leased ? on_lease[random_between(0, 7)] : alone[random_between(0, 8)];
+    static const enum sql_kind notes[] = {SQL_LISTEN, SQL_NOTIFY, SQL_NOTE, SQL_NOTE, SQL_NOTE};
+    static const enum sql_kind alone[] = {SQL_WRITE, SQL_WRITE,  SQL_READ,  SQL_READ,
+                                          SQL_SLEEP, SQL_TWO,    SQL_BAD,   SQL_MARK,
+                                          SQL_BEGIN, SQL_LISTEN, SQL_NOTIFY};
+    if (leased && random_chance(sql.notes))
+        return notes[random_between(0, 4)];
+    if (leased && sql.streams)
+        return on_lease[random_between(0, 4)];
+    return leased ? on_lease[random_between(0, 7)] : alone[random_between(0, 10)];
 }
 
 static void act_on(keep_store *store, int number)
@@ -427,23 +445,37 @@ static void act_on(keep_store *store, int number)
     }
 }
 
+static int waiting_on(int lease)
+{
+    int count = 0;
+    for (int number = 1; number <= sql.count; number++)
+        count += !sql.calls[number].ended && sql.calls[number].lease == lease;
+    return count;
+}
+
 /* What the host does next with SQL; a call that finishes meanwhile is looked at by whoever calls. */
 void sql_act(keep_store *store)
 {
+    static const int calls[] = {20, 45, 80, 86, 89}, streams[] = {10, 15, 82, 84, 90};
+    const int *ways = sql.streams ? streams : calls;
     sql_look(store, 0);
     int lease = any_lease();
     int64_t way = random_between(0, 99);
     if (sql.count + 4 >= SQL_CALLS || sql.lease_count + 8 >= LEASES)
         way = 90;
-    if (way < 20) {
-        submit(store, SQL_TAKE, -1, draw_deadline());
-    } else if (way < 45) {
-        submit(store, draw_kind(false), -1, draw_deadline());
-    } else if (way < 80 && lease >= 0) {
+    if (sql.streams && (lease < 0 ? sql.pending > 4 : waiting_on(lease) > 4) && way < ways[3])
+        return; /* what was asked for is worth waiting for */
+    if (way < ways[0]) {
+        sql_ask(store, SQL_TAKE, -1, draw_deadline());
+    } else if (way < ways[1]) {
+        sql_ask(store, draw_kind(false), -1, draw_deadline());
+    } else if (way < ways[2] && lease >= 0) {
         for (int64_t i = random_between(0, 3); i >= 0 && sql.leases[lease].out; i--)
-            submit(store, draw_kind(true), lease, draw_deadline());
-    } else if (way < 88 && lease >= 0) {
+            sql_ask(store, draw_kind(true), lease, draw_deadline());
+    } else if (way < ways[3] && lease >= 0) {
         give_back(store, lease);
+    } else if (way < ways[4]) {
+        note_send_some();
     } else if (sql.count > 0) {
         act_on(store, (int)random_between(1, sql.count));
     }
@@ -474,17 +506,17 @@ void sql_release_all(keep_store *store)
 /* The numbers of a transaction that must succeed; the last one is its commit. */
 int sql_submit_one(keep_store *store, enum sql_kind kind, int lease)
 {
-    return submit(store, kind, lease, -1);
+    return sql_ask(store, kind, lease, -1);
 }
 
 keep_status sql_status(int number)
 {
-    return call_of(number)->ended ? call_of(number)->status : KEEP_PENDING;
+    return sql_call_of(number)->ended ? sql_call_of(number)->status : KEEP_PENDING;
 }
 
 int sql_lease_of(int number)
 {
-    return call_of(number)->lease;
+    return sql_call_of(number)->lease;
 }
 
 void sql_give_back(keep_store *store, int lease)
@@ -498,7 +530,7 @@ void sql_verdict(void)
 {
     for (int number = 1; number <= sql.count; number++) {
         const struct sql_call *call = &sql.calls[number];
-        bool writes = call->kind == SQL_WRITE || call->kind == SQL_TWO;
+        bool writes = call->kind == SQL_WRITE || call->kind == SQL_TWO || call->kind == SQL_NOTIFY;
         if (!call->ended)
             world_fail("statement %d never ended", number);
         if (writes && !call->transaction && call->status == KEEP_OK && !call->applied)

@@ -19,6 +19,8 @@ static const struct {
     {SQL_COMMIT, "commit"},
     {SQL_ROLLBACK, "rollback /*"},
     {SQL_MARK, "set mark"},
+    {SQL_LISTEN, "listen work"},
+    {SQL_NOTIFY, "notify work"},
     {SQL_PROBE, "select pg_catalog.pg_backend_pid()"},
     {SQL_RESET, "rollback;"},
     {SQL_RESET, "reset session"},
@@ -35,7 +37,9 @@ const char *sql_text(enum sql_kind kind, int number, char *text, size_t size)
                                         [SQL_BEGIN] = "begin /*%d*/",
                                         [SQL_COMMIT] = "commit /*%d*/",
                                         [SQL_ROLLBACK] = "rollback /*%d*/",
-                                        [SQL_MARK] = "set mark = 'on' /*%d*/"};
+                                        [SQL_MARK] = "set mark = 'on' /*%d*/",
+                                        [SQL_LISTEN] = "listen work /*%d*/",
+                                        [SQL_NOTIFY] = "notify work, 'itself' /*%d*/"};
     snprintf(text, size, forms[kind], number);
     return text;
 }
@@ -52,6 +56,7 @@ struct command *sql_command(const char *sql, const char *value)
         command->size = strlen(sql) + 40;
         command->sql_kind = texts[i].kind;
         command->undoes = strstr(sql, "reset all") != NULL;
+        command->unlistens = strstr(sql, "unlisten *") != NULL;
         command->number = value ? atoi(value) : comment ? atoi(comment + 2) : 0;
         return command;
     }
@@ -71,6 +76,7 @@ static void write_down(struct sql_session *session, int number)
     if (session->write_count == SQL_WRITES)
         world_fail("one transaction has more than %d writes", SQL_WRITES);
     session->writes[session->write_count++] = number;
+    sql_written(number);
 }
 
 /* What the holder of a session may find there: nothing of another's. */
@@ -83,6 +89,8 @@ static void look_at_holder(struct sql_session *session, const struct command *co
         world_fail("statement %d runs in another's transaction", command->number);
     if (session->marked)
         world_fail("statement %d runs in a session that bears another's mark", command->number);
+    if (session->listening)
+        world_fail("statement %d runs in a session that listens for another", command->number);
     session->holder = holder;
 }
 
@@ -96,7 +104,7 @@ static void sql_transact(struct sql_session *session, const struct command *comm
     }
     bool undone = session->failed || command->sql_kind == SQL_ROLLBACK;
     if (undone)
-        session->write_count = 0;
+        session->write_count = 0, session->will_listen = false;
     if (command->sql_kind == SQL_COMMIT && session->in_transaction && !session->failed)
         session->committing = command->number;
     session->in_transaction = session->failed = false;
@@ -125,6 +133,7 @@ bool sql_run(struct sql_session *session, const struct command *command, const c
     }
     switch (command->sql_kind) {
     case SQL_WRITE:
+    case SQL_NOTIFY:
         write_down(session, command->number);
         break;
     case SQL_TWO:
@@ -134,10 +143,14 @@ bool sql_run(struct sql_session *session, const struct command *command, const c
     case SQL_MARK:
         session->marked = !world.knobs.pooler;
         break;
+    case SQL_LISTEN:
+        session->will_listen = !world.knobs.pooler;
+        break;
     case SQL_RESET:
-        session->in_transaction = session->failed = false;
+        session->in_transaction = session->failed = session->will_listen = false;
         session->write_count = 0;
         session->marked = session->marked && !command->undoes;
+        session->listening = session->listening && !command->unlistens;
         break;
     case SQL_BEGIN:
     case SQL_COMMIT:
@@ -163,6 +176,8 @@ void sql_over(struct sql_session *session, bool failed, bool commits)
         session->failed = true;
     if (session->in_transaction && !failed)
         return;
+    session->listening = session->listening || (session->will_listen && commits && !failed);
+    session->will_listen = false;
     for (int i = 0; commits && !failed && i < session->write_count; i++)
         sql_applied(session->writes[i]);
     if (session->committing)

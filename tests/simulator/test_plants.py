@@ -239,13 +239,58 @@ PLANTS = {
     ),
     "sql: past its deadline a statement is told not to have happened": Plant(
         "sql.c",
-        "bool doubt = op->state == OP_SENT && sql_in_doubt(op);",
+        "bool doubt = op->state == OP_SENT && sql_at_work(op);",
         "bool doubt = false;",
+    ),
+    "sql: past its deadline a transaction's statement is told not to have happened": Plant(
+        "sql.c",
+        "bool doubt = op->state == OP_SENT && sql_at_work(op);",
+        "bool doubt = op->state == OP_SENT && sql_in_doubt(op);",
     ),
     "sql: the timer goes off for what cannot be done": Plant(
         "pool.c",
         "waiting[role] > 0 && store->retry_us > now_us &&",
         "waiting[role] > 0 &&",
+    ),
+    "note: the youngest is given first": Plant(
+        "note.c",
+        "    if (session->last_note)\n        session->last_note->next = note;\n    else\n        session->notes = note;\n",
+        "    note->next = session->notes;\n    session->notes = note;\n",
+    ),
+    "note: nobody wakes who waits for one": Plant(
+        "note.c",
+        "        if (session->listeners.first)\n            note_give(conn, session->listeners.first);\n",
+        "",
+    ),
+    "note: the youngest call is served first": Plant(
+        "note.c",
+        "note_give(conn, session->listeners.first);",
+        "note_give(conn, session->listeners.last);",
+    ),
+    "note: what libpq gave is never freed": Plant(
+        "note.c",
+        "        keep_io.PQfreemem(notify);\n",
+        "",
+    ),
+    "note: the next lease is given what was kept for the last one": Plant(
+        "lease.c",
+        "    notes_free(session);\n",
+        "",
+    ),
+    "note: the next lease listens to what the last one did": Plant(
+        "session.c",
+        "close all;unlisten *;",
+        "close all;",
+    ),
+    "note: an idle session's are not looked for": Plant(
+        "conn.c",
+        "    if (stands && conn->role == ROLE_SQL)\n        note_take(conn);\n",
+        "",
+    ),
+    "note: those that come with an answer are not looked for": Plant(
+        "session.c",
+        "    note_take(conn);\n",
+        "",
     ),
     "an allocation that failed is used": Plant(
         "op.c",

@@ -312,6 +312,8 @@ void world_check_returned(void)
         world_fail("%d connections were not ended", link_count());
     if (results_handed_out())
         world_fail("%ld results were not cleared", results_handed_out());
+    if (exec_lent())
+        world_fail("%ld rows and notifications of libpq were not freed", exec_lent());
     if (readiness_open())
         world_fail("the watch was not closed");
     if (blocks.next != &blocks)
