@@ -41,6 +41,12 @@ void copy_begin(struct conn *conn, bool in)
     lease_serve(conn);
 }
 
+/* Whether the call ends a COPY as failed: by it nothing is ever stored. */
+bool copy_fails(const struct op *op)
+{
+    return op->kind == OP_COPY_IN && op->args[1].data;
+}
+
 static void copy_end(struct conn *conn, const char *failure)
 {
     conn->session.phase = SESSION_QUERY;

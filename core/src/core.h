@@ -548,6 +548,7 @@ void copy_begin(struct conn *conn, bool in);
 void copy_call(struct conn *conn, struct op *op); /* serves a call of COPY */
 void copy_flushed(struct conn *conn);
 bool copy_take(struct conn *conn); /* false: nothing more has arrived, or nobody asks */
+bool copy_fails(const struct op *op);
 void copy_break(struct conn *conn, const char *why);
 
 /* ---- lease.c */

@@ -470,7 +470,7 @@ static void session_op_lost(struct conn *conn, struct op *op, bool certainly_not
         op_set_state(store, op, OP_QUEUED);
         return;
     }
-    bool doubt = !certainly_not && session_may_commit(&conn->session) &&
+    bool doubt = !certainly_not && session_may_commit(&conn->session) && !copy_fails(op) &&
                  (op->kind == OP_QUERY || conn->session.phase == SESSION_QUERY);
     conn->session.op = NULL;
     op_finish_error(store, op, doubt ? KEEP_UNKNOWN : KEEP_UNAVAILABLE, why,

@@ -215,7 +215,7 @@ static void take_expire(keep_store *store, struct op *op)
 /* Whether what was sent for the call may take effect, in a transaction perhaps that lives on. */
 static bool sql_at_work(const struct op *op)
 {
-    return op->via->session.phase == SESSION_QUERY && op->kind != OP_COPY_OUT;
+    return op->via->session.phase == SESSION_QUERY && op->kind != OP_COPY_OUT && !copy_fails(op);
 }
 
 /* Whether it may have been committed, or may yet be, when the session ends now. */
