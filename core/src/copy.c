@@ -108,12 +108,27 @@ static bool copy_more(struct conn *conn)
     return !keep_io.socket_quiet(conn->fd) && conn_consume(conn);
 }
 
+/* libpq has no memory for the next row, and keeps it. Without an answer to whoever asked, the COPY would be taken for one that
+ * has only begun; what is being thrown away must not wait for memory. */
+static void copy_starved(struct conn *conn)
+{
+    struct op *op = conn->session.op;
+    if (op)
+        op_finish_error(conn->store, op, KEEP_NO_MEMORY, "no memory for the rows", NULL, NULL);
+    else
+        conn_lost(conn, "no memory for the rows of a COPY that was broken off", false);
+}
+
 bool copy_take(struct conn *conn)
 {
     struct session *session = &conn->session;
     while (session->op || session->phase == SESSION_DISCARD) {
         char *row = NULL;
         int size = keep_io.PQgetCopyData(conn->link, &row, 1);
+        if (size == -2 && keep_io.PQstatus(conn->link) == CONNECTION_OK) {
+            copy_starved(conn);
+            return true;
+        }
         if (size < 0) { /* the end, or an error: the results that follow tell */
             session->phase = SESSION_QUERY;
             conn_set_state(conn, CONN_BUSY);
