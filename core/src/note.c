@@ -68,8 +68,9 @@ void note_take(struct conn *conn)
             buffer_free(&json);
         }
         keep_io.PQfreemem(notify);
-        if (session->listeners.first)
-            note_give(conn, session->listeners.first);
+        /* One that has no memory for it leaves it to the next. */
+        while (session->listeners.first && note_give(conn, session->listeners.first))
+            ;
     }
 }
 

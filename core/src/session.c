@@ -395,6 +395,8 @@ void session_event(struct conn *conn, unsigned ready)
         bool consumed = conn_consume(conn);
         /* What arrived before the end is still worth taking: it may hold the answer, or say why. */
         session_take(conn);
+        if (conn->state == CONN_BUSY)
+            note_take(conn); /* what is under way may take its time */
         if (!consumed && conn->state == CONN_BUSY) {
             conn_lost(conn, keep_io.PQerrorMessage(conn->link), conn_ended_before(conn));
             return;
