@@ -77,6 +77,7 @@ void command_free(struct command *command)
         for (int j = 0; j < PARAMS; j++)
             free(command->items[i].args[j]);
     free(command->items);
+    free(command->data);
     free(command);
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EARLY_FLUSH = 65536 };
+enum { EARLY_FLUSH = 65536, COPY_FLUSH = 8192, ROWS_AHEAD = 100 };
 
 /* ---- sending, as fe-exec.c does */
 
@@ -193,6 +193,57 @@ static int sim_pipeline_sync(PGconn *link)
     return 1;
 }
 
+static bool refuse(void)
+{
+    return !world.healthy && random_chance(world.knobs.refuse_memory);
+}
+
+/* Rows are the most of what libpq has to find memory for. */
+static bool refuse_rows(void)
+{
+    return world.knobs.refuse_memory && !world.healthy && random_chance(100);
+}
+
+static void parse_input(struct pg_conn *link);
+
+static int no_copy(struct pg_conn *link, int answer)
+{
+    snprintf(link->error, sizeof link->error, "no COPY in progress\n");
+    return answer;
+}
+
+static int sim_put_copy_data(PGconn *link, const char *data, int size)
+{
+    if (link->async != ASYNC_COPY_IN)
+        return no_copy(link, -1);
+    parse_input(link);
+    if (refuse_rows())
+        return flush_data(link) < 0 ? -1 : 0;
+    copy_sent(link->number, data, (size_t)size);
+    struct command *command = calloc(1, sizeof *command);
+    *command = (struct command){.kind = COMMAND_COPY_DATA, .size = (size_t)size + 5};
+    command->data = strndup(data, (size_t)size);
+    put_command(link, command);
+    return link->appended - link->accepted < COPY_FLUSH || flush_data(link) >= 0 ? 1 : -1;
+}
+
+static int sim_put_copy_end(PGconn *link, const char *failure)
+{
+    if (link->async != ASYNC_COPY_IN)
+        return no_copy(link, -1);
+    int number = copy_ended(link->number, failure);
+    if (refuse())
+        return -1;
+    struct command *command = calloc(1, sizeof *command);
+    *command = (struct command){.kind = COMMAND_COPY_END, .size = 5, .number = number};
+    command->fails = failure != NULL;
+    world_trace("link %d ends its COPY for statement %d", link->number, number);
+    put_command(link, command);
+    put_command(link, command_sync());
+    link->async = ASYNC_BUSY;
+    return flush_data(link) < 0 ? -1 : 1;
+}
+
 static int sim_flush(PGconn *link)
 {
     return flush_data(link);
@@ -204,6 +255,11 @@ static int sim_consume(PGconn *link)
 {
     if (link->nonblocking && flush_data(link) < 0)
         return 0;
+    int rows = 0;
+    for (const struct packet *packet = link->buffer.first; packet; packet = packet->next)
+        rows += packet->kind == PACKET_MESSAGE && packet->message == MESSAGE_ROW;
+    if (rows > ROWS_AHEAD)
+        world_fail("link %d reads rows of a COPY that nobody asks for", link->number);
     return read_data(link) >= 0;
 }
 
@@ -243,6 +299,12 @@ static void take_message(struct pg_conn *link, enum message_kind message, PGresu
         link->queued = 0;
         return;
     }
+    if (message == MESSAGE_COPY_IN || message == MESSAGE_COPY_OUT) {
+        link->async = message == MESSAGE_COPY_IN ? ASYNC_COPY_IN : ASYNC_COPY_OUT;
+        return;
+    }
+    if (message == MESSAGE_ROW)
+        world_fail("link %d is given a row of a COPY that is over", link->number);
     if (message == MESSAGE_PARSED && (!link->queued || link->queue[0] != COMMAND_PREPARE))
         return;
     link->aborted = message == MESSAGE_ERROR   ? link->pipeline
@@ -303,9 +365,21 @@ static PGresult *hand_out(struct pg_conn *link)
     return result;
 }
 
+static PGresult *copy_result(struct pg_conn *link)
+{
+    bool in = link->async == ASYNC_COPY_IN, stands = link->status == CONNECTION_OK;
+    link->result = stands ? result_new(in ? PGRES_COPY_IN : PGRES_COPY_OUT, 0)
+                          : result_error(NULL, NULL, NULL, NULL);
+    if (!stands)
+        link->async = ASYNC_IDLE;
+    return hand_out(link);
+}
+
 static PGresult *sim_get_result(PGconn *link)
 {
     parse_input(link);
+    if (link->async == ASYNC_COPY_IN || link->async == ASYNC_COPY_OUT)
+        return copy_result(link);
     if (link->async == ASYNC_BUSY) {
         if (link->status != CONNECTION_BAD)
             world_fail("PQgetResult() would block on link %d", link->number);
@@ -390,6 +464,55 @@ static void sim_freemem(void *memory)
     free(memory);
 }
 
+/* What stands in front of a COPY's next row, or of its end, does not belong to it. */
+static void skip_to_row(struct pg_conn *link)
+{
+    for (struct packet *packet; (packet = link->buffer.first);) {
+        bool message = packet->kind == PACKET_MESSAGE;
+        bool notify = message && packet->message == MESSAGE_NOTIFY;
+        if (message && !notify && packet->message != MESSAGE_NOTICE)
+            return;
+        packet_take(&link->buffer);
+        if (notify) {
+            keep_note(link, packet);
+            continue;
+        }
+        if (message)
+            tell_notice(link, packet->result);
+        free(packet);
+    }
+}
+
+static int sim_get_copy_data(PGconn *link, char **row, int async)
+{
+    *row = NULL;
+    if (!async)
+        world_fail("PQgetCopyData() would block on link %d", link->number);
+    if (link->async != ASYNC_COPY_OUT)
+        return no_copy(link, -2);
+    skip_to_row(link);
+    struct packet *packet = link->buffer.first;
+    if (!packet)
+        return 0;
+    if (packet->message != MESSAGE_ROW) {
+        link->async = ASYNC_BUSY;
+        return -1;
+    }
+    if (refuse_rows()) {
+        snprintf(link->error, sizeof link->error, "out of memory\n");
+        return -2;
+    }
+    packet_take(&link->buffer);
+    const struct cell *cell = packet->result->cells;
+    int size = cell->size;
+    *row = lend((size_t)size + 1);
+    memcpy(*row, cell->text, (size_t)size + 1);
+    result_free(packet->result);
+    free(packet);
+    world.changes++;
+    return size;
+}
+
 static PGnotify *sim_notifies(PGconn *link)
 {
     parse_input(link);
@@ -416,6 +539,9 @@ void exec_install(void)
     keep_io.PQfreeCancel = sim_free_cancel;
     keep_io.PQnotifies = sim_notifies;
     keep_io.PQfreemem = sim_freemem;
+    keep_io.PQputCopyData = sim_put_copy_data;
+    keep_io.PQputCopyEnd = sim_put_copy_end;
+    keep_io.PQgetCopyData = sim_get_copy_data;
     keep_io.PQsendPrepare = sim_send_prepare;
     keep_io.PQsendQueryPrepared = sim_send_prepared;
     keep_io.PQsendQueryParams = sim_send_params;

@@ -516,6 +516,8 @@ static void must_serve_sql(void)
     must_end_well(sql_submit_one(host.store, SQL_BEGIN, lease));
     must_end_well(sql_submit_one(host.store, SQL_WRITE, lease));
     must_end_well(sql_submit_one(host.store, SQL_COMMIT, lease));
+    notes_must_serve(host.store, lease, must_end_well);
+    copies_must_serve(host.store, lease, must_end_well);
     sql_give_back(host.store, lease);
     settle_calls(true);
 }

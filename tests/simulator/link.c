@@ -135,6 +135,14 @@ struct pg_conn *link_numbered(int number)
     return link;
 }
 
+int link_unread(const struct pg_conn *link)
+{
+    int count = 0;
+    for (const struct packet *packet = link->wire.first; packet; packet = packet->next)
+        count++;
+    return count;
+}
+
 uint64_t link_socket(const struct pg_conn *link)
 {
     return link->socket;
@@ -253,6 +261,8 @@ int read_data(struct pg_conn *link)
         taken = 1;
     }
     world.changes += (uint64_t)taken;
+    if (taken && link->session)
+        server_drained(link->session);
     if (taken)
         return 1;
     if (!link->wire.first || link->wire.first->at_us > world.now_us)

@@ -13,7 +13,14 @@ enum phase {
     PHASE_BAD,
 };
 
-enum async { ASYNC_IDLE, ASYNC_BUSY, ASYNC_READY, ASYNC_PIPELINE_IDLE };
+enum async {
+    ASYNC_IDLE,
+    ASYNC_BUSY,
+    ASYNC_READY,
+    ASYNC_PIPELINE_IDLE,
+    ASYNC_COPY_IN,
+    ASYNC_COPY_OUT
+};
 
 enum packet_kind { PACKET_PART, PACKET_MESSAGE, PACKET_END, PACKET_RESET };
 

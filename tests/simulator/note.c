@@ -144,6 +144,25 @@ static void must_arrive(keep_store *store, int lease, void (*pass_time)(void))
 void notes_must_arrive(keep_store *store, void (*pass_time)(void))
 {
     for (int i = 0; sql_lease_at(i); i++)
-        if (sql_lease_at(i)->out && notes.count < DELIVERIES - 100)
+        if (sql_lease_at(i)->out && !copy_open(i) && notes.count < DELIVERIES - 100)
             must_arrive(store, i, pass_time);
+}
+
+void notes_must_serve(keep_store *store, int lease, void (*must_end_well)(int number))
+{
+    int payload = FOREIGN + ++notes.foreign;
+    bool due;
+    must_end_well(sql_ask(store, SQL_LISTEN, lease, -1));
+    note_notify(payload);
+    was_given(lease, payload, &due);
+    int copy = sql_ask(store, SQL_COPY_IN, lease, -1);
+    must_end_well(copy);
+    while (due && !was_given(lease, payload, &due) && sql_count() + 4 < SQL_CALLS) {
+        int call = sql_ask(store, SQL_NOTE, lease, -1);
+        must_end_well(call);
+        if (sql_call_of(call)->status != KEEP_OK)
+            break;
+    }
+    if (sql_call_of(copy)->status == KEEP_OK)
+        must_end_well(sql_ask(store, SQL_END, lease, -1));
 }

@@ -10,6 +10,7 @@ enum {
     STATEMENTS = 64, /* prepared on one backend */
     POOL = 3,
     MESSAGES = 8,
+    WINDOW = 16,     /* messages that the socket takes before the client reads */
     LOOK_US = 20000, /* how often the world may strike an idle session, or the server itself */
 };
 
@@ -194,7 +195,7 @@ static void session_begin(struct session *session)
     session->working = true;
     session->blocked_us = 0;
     session->fate = fate_draw();
-    session->stopped = false;
+    session->stopped = session->stopped && session->sql.copying; /* waits for the COPY's end */
     session->at_us = world.now_us + random_between(1, world.knobs.service_us);
     for (const struct command *command = session->first; command->kind != COMMAND_SYNC;
          command = command->next)
@@ -205,8 +206,14 @@ static void session_begin(struct session *session)
 void server_cancel(const struct pg_conn *link)
 {
     for (struct session *session = sessions; session; session = session->next) {
-        if (session->link != link || !session->working || session->stopped || session->silent)
+        bool works = session->working || session->sql.copying;
+        if (session->link != link || !works || session->stopped || session->silent)
             continue;
+        if (session->sql.copying) {
+            copy_stopped(session->sql.copying);
+            session->stopped = true;
+            continue;
+        }
         for (const struct command *command = session->first; command->kind != COMMAND_SYNC;
              command = command->next)
             if (command->kind == COMMAND_SQL && command->sql_kind != SQL_PROBE)
@@ -217,14 +224,33 @@ void server_cancel(const struct pg_conn *link)
     }
 }
 
+static void copy_receive(struct session *session, struct command *command);
+
 void server_receive(struct session *session, struct command *command)
 {
+    if (command->kind == COMMAND_COPY_DATA) {
+        copy_receive(session, command);
+        return;
+    }
     if (session->last)
         session->last->next = command;
     else
         session->first = command;
     session->last = command;
     session_begin(session);
+}
+
+/* Rows of a COPY are taken as they come, and refused as soon as one is bad. */
+static void copy_receive(struct session *session, struct command *command)
+{
+    bool bad = strchr(command->data, '!') != NULL;
+    session->sql.copied = copy_hash(session->sql.copied, command->data);
+    if (bad && session->sql.copying && !session->sql.copy_failed && session->link) {
+        session->sql.copy_failed = true;
+        link_deliver(session->link, MESSAGE_ERROR,
+                     result_error("ERROR", "22P02", "invalid input syntax", "CopyFrom"));
+    }
+    command_free(command);
 }
 
 void server_close(struct session *session)
@@ -251,6 +277,11 @@ void answer_add(struct answer *answer, enum message_kind kind, PGresult *result)
     answer->failed = answer->failed || kind == MESSAGE_ERROR;
 }
 
+void answer_fail(struct answer *answer)
+{
+    answer->failed = true;
+}
+
 void answer_error(struct answer *answer, const char *sqlstate, const char *message)
 {
     answer_add(answer, MESSAGE_ERROR, result_error("ERROR", sqlstate, message, "exec_simple"));
@@ -273,62 +304,6 @@ static const char *documents_fault(const struct command *query, const char **mes
         }
     }
     return NULL;
-}
-
-static void put_ping(PGresult *rows, int number, const struct item *item)
-{
-    (void)number;
-    (void)item;
-    result_put(rows, result_row(rows), 0, "1");
-}
-
-/* What a statement gives: its columns, and how an item's rows are made. The writes that are not here give nothing. */
-static const struct shape {
-    const char *name;
-    void (*put)(PGresult *rows, int number, const struct item *item);
-    Oid types[PARAMS - 1];
-} shapes[] = {
-    {"state.load", table_load, {3802}},
-    {"state.find", table_load, {3802}},
-    {"state.list", table_list, {25}},
-    {"state.count", table_count, {20}},
-    {"admin.ping", put_ping, {23}},
-    {"checkpoint.load", table_load, {3802}},
-    {"checkpoint.find", table_load, {3802}},
-    {"checkpoint.load_version", table_load, {3802, 20}},
-    {"checkpoint.save_version", table_save_version, {20}},
-    {"checkpoint.copy", table_copy, {25}},
-};
-
-static const struct shape *shape_of(const struct statement_spec *spec)
-{
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        if (strcmp(shapes[i].name, spec->name) == 0)
-            return &shapes[i];
-    if (!spec->writes || spec->gives != GIVES_NONE)
-        world_fail("the simulated server cannot do %s", spec->name);
-    return NULL;
-}
-
-static PGresult *query_rows(const struct command *query)
-{
-    const struct shape *shape = shape_of(query->spec);
-    int columns = 0, first = query->array;
-    if (!shape)
-        return result_new(PGRES_COMMAND_OK, 0);
-    while (columns < PARAMS - 1 && shape->types[columns])
-        columns++;
-    PGresult *rows = result_new(PGRES_TUPLES_OK, first + columns);
-    result_column(rows, 0, "n", 20);
-    for (int i = 0; i < columns; i++)
-        result_column(rows, first + i, "?",
-                      shape->types[i]); /* an operation's rows have no names */
-    for (int i = 0; i < query->count; i++)
-        shape->put(rows, query->array ? i + 1 : 0, &query->items[i]);
-    /* Only the rows of one item have an order. */
-    for (int i = rows->rows - 1; shape->put != table_list && i > 0; i--)
-        result_swap_rows(rows, i, (int)random_between(0, i));
-    return rows;
 }
 
 /* What a statement comes to by its fate, whatever it is; NULL: nothing. */
@@ -394,13 +369,14 @@ static void run_query(struct session *session, struct command *query, struct ans
     }
     for (int i = 0; i < query->count; i++)
         query->items[i].refused = table_refuses(query->spec->name, &query->items[i]);
-    answer_add(answer, MESSAGE_RESULT, query_rows(query));
+    answer_add(answer, MESSAGE_RESULT, table_answer(query));
     answer->query = query;
 }
 
 static void run_command(struct session *session, struct command *command, struct answer *answer)
 {
     struct backend *backend = session->backend;
+    const char *sqlstate, *message = NULL;
     PGresult *row;
     switch (command->kind) {
     case COMMAND_PREPARE:
@@ -425,6 +401,12 @@ static void run_command(struct session *session, struct command *command, struct
     case COMMAND_SQL:
         run_sql(session, command, answer);
         return;
+    case COMMAND_COPY_END:
+        sqlstate = session->stopped ? "57014" : fate_error(session->fate, &message);
+        sql_copy_over(&session->sql, command, sqlstate, session->stopped ? "stopped" : message,
+                      answer);
+        return;
+    case COMMAND_COPY_DATA:
     case COMMAND_SYNC:
         return;
     }
@@ -495,7 +477,7 @@ static void say_end(struct session *session, bool server_itself)
 static void send_notes(struct session *session)
 {
     char text[NOTE_SIZE];
-    if (session->sql.in_transaction || session->working)
+    if (session->sql.in_transaction || session->working || session->sql.copying)
         return;
     for (int i = 0; session->link && i < session->note_count; i++) {
         PGresult *note = result_new(PGRES_TUPLES_OK, 3);
@@ -523,6 +505,15 @@ void server_notify(int payload)
     }
 }
 
+static void say_ready(struct session *session)
+{
+    send_notes(session);
+    link_tell_transaction(session->link, !session->sql.in_transaction ? PQTRANS_IDLE
+                                         : session->sql.failed        ? PQTRANS_INERROR
+                                                                      : PQTRANS_INTRANS);
+    link_deliver(session->link, MESSAGE_READY, NULL);
+}
+
 /* Sends the answer as far as the transaction's fate lets it. */
 static void send_answer(struct session *session, struct answer *answer)
 {
@@ -540,13 +531,8 @@ static void send_answer(struct session *session, struct answer *answer)
         say_end(session, itself);
     if (fate > FATE_REQUEST_LOST && fate < FATE_LINK_FAULTS)
         session_cut(session, random_chance(300));
-    else if (session->link) {
-        send_notes(session);
-        link_tell_transaction(session->link, !session->sql.in_transaction ? PQTRANS_IDLE
-                                             : session->sql.failed        ? PQTRANS_INERROR
-                                                                          : PQTRANS_INTRANS);
-        link_deliver(session->link, MESSAGE_READY, NULL);
-    }
+    else if (session->link && !session->sql.copying)
+        say_ready(session);
 }
 
 static void transaction_run(struct session *session, bool timed_out)
@@ -567,7 +553,7 @@ static void transaction_run(struct session *session, bool timed_out)
                        session->fate != FATE_CRASH_BETWEEN && session->fate != FATE_POOLER_BEFORE;
         if (last && commits)
             commit(session, &answer);
-        if (last)
+        if (last && !session->sql.copying)
             sql_over(&session->sql, answer.failed, commits);
         if (last)
             break;
@@ -584,6 +570,53 @@ static void transaction_run(struct session *session, bool timed_out)
         command_free(answer.query);
     send_answer(session, &answer);
     session->running = false;
+    if (session->sql.copying && !session->sql.copies_in && session->link) {
+        session->working = true;
+        session->at_us = world.now_us + random_between(1, world.knobs.service_us);
+    }
+}
+
+/* The next rows of a COPY to the client, as long as it reads them. true when the session is gone. */
+static bool copy_go_on(struct session *session)
+{
+    struct sql_session *sql = &session->sql;
+    int count = (int)random_between(0, 8), rows = copy_rows(sql->copying);
+    if (!session->link || strike(world.knobs.link_fault / 4)) {
+        if (random_chance(300))
+            say_end(session, true);
+        session_cut(session, random_chance(300));
+        session_free(session);
+        return true;
+    }
+    bool full = link_unread(session->link) > WINDOW;
+    session->silent = strike(world.knobs.stall / 4);
+    session->at_us = session->silent || full ? NEVER : world.now_us + random_between(1, 1000);
+    if (session->silent || full)
+        return false;
+    bool failed = session->stopped || strike(world.knobs.odd_error / 4);
+    for (; !failed && count > 0 && sql->rows < rows; count--) {
+        PGresult *row = result_new(PGRES_TUPLES_OK, 1);
+        result_put(row, result_row(row), 0, "%d:%d\n", sql->copying, sql->rows++);
+        link_deliver(session->link, MESSAGE_ROW, row);
+    }
+    if (!failed && sql->rows < rows)
+        return false;
+    link_deliver(session->link, failed ? MESSAGE_ERROR : MESSAGE_RESULT,
+                 !failed            ? result_new(PGRES_COMMAND_OK, 0)
+                 : session->stopped ? result_error("ERROR", "57014", "stopped", "exec_simple")
+                                    : result_error("ERROR", "53200", "out of memory", "copy"));
+    session->working = session->stopped = false;
+    sql->copying = 0;
+    sql_over(sql, failed, true);
+    say_ready(session);
+    session_begin(session);
+    return false;
+}
+
+void server_drained(struct session *session)
+{
+    if (session->working && session->sql.copying && !session->silent && session->at_us == NEVER)
+        session->at_us = world.now_us + 1;
 }
 
 /* true when the session is gone. */
@@ -600,6 +633,8 @@ static bool session_strike_down(struct session *session)
 static bool session_go_on(struct session *session)
 {
     bool timed_out;
+    if (session->sql.copying && !session->sql.copies_in)
+        return copy_go_on(session);
     if (session->fate == FATE_REQUEST_LOST || session->fate == FATE_ENDED_BEFORE)
         return session_strike_down(session);
     if (session->fate == FATE_SILENT) {

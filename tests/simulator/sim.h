@@ -13,6 +13,7 @@
  *   verdict.c   the order of all calls, in hindsight
  *   sql.c       leases and SQL of the caller's own: what the host asks for, and whether what becomes of it fits
  *   note.c      the same for notifications
+ *   copy.c      the same for COPY
  *   sql_server.c  callers' SQL at the server
  *   history.c   one history: what the host does
  *
@@ -134,7 +135,15 @@ long results_handed_out(void);
 void results_reset(void);
 
 /* ---- command.c */
-enum command_kind { COMMAND_SETTING, COMMAND_PREPARE, COMMAND_QUERY, COMMAND_SQL, COMMAND_SYNC };
+enum command_kind {
+    COMMAND_SETTING,
+    COMMAND_PREPARE,
+    COMMAND_QUERY,
+    COMMAND_SQL,
+    COMMAND_COPY_DATA,
+    COMMAND_COPY_END,
+    COMMAND_SYNC
+};
 enum sql_kind {
     SQL_WRITE,
     SQL_READ,
@@ -147,10 +156,16 @@ enum sql_kind {
     SQL_MARK, /* leaves something in the session */
     SQL_LISTEN,
     SQL_NOTIFY,
+    SQL_COPY_IN,
+    SQL_COPY_OUT,
     SQL_PROBE,
     SQL_RESET,
-    SQL_TAKE, /* a lease: no SQL at all */
-    SQL_NOTE  /* waits for a notification: no SQL either */
+    SQL_TAKE, /* a lease: no SQL at all, nor are the others from here on */
+    SQL_NOTE, /* waits for a notification */
+    SQL_DATA, /* rows of a COPY */
+    SQL_END,  /* of a COPY from the caller */
+    SQL_FAIL, /* the same, as failed */
+    SQL_ROWS  /* asks for rows of a COPY to the caller */
 };
 struct item {
     char *args[PARAMS]; /* NULL: SQL null */
@@ -172,6 +187,8 @@ struct command {
     enum sql_kind sql_kind; /* COMMAND_SQL */
     int number;             /* of the statement; 0: the engine's own */
     bool undoes, unlistens; /* SQL_RESET: marks, too; what the session listens to */
+    char *data;             /* COMMAND_COPY_DATA */
+    bool fails;             /* COMMAND_COPY_END */
     struct item *items;
     int count;
 };
@@ -190,6 +207,9 @@ enum message_kind {
     MESSAGE_ERROR,
     MESSAGE_NOTICE,
     MESSAGE_NOTIFY, /* its result has the channel, the payload and the sender's process */
+    MESSAGE_COPY_IN,
+    MESSAGE_COPY_OUT,
+    MESSAGE_ROW, /* of a COPY: its result has the text */
     MESSAGE_READY
 };
 void link_install(void);
@@ -212,6 +232,7 @@ void link_lose_unsent(struct pg_conn *link);
 /* Whether another link than `link` has a statement under way that names the key. */
 bool link_key_elsewhere(const struct pg_conn *link, int key);
 
+int link_unread(const struct pg_conn *link); /* messages that the client has not read */
 /* What the next READY tells of the session's transaction. */
 void link_tell_transaction(struct pg_conn *link, PGTransactionStatusType status);
 
@@ -220,6 +241,11 @@ enum { SQL_WRITES = 256 };
 struct sql_session {
     bool in_transaction, failed, marked;
     bool listening, will_listen; /* since a commit; from the next one on */
+    int copying;                 /* the number of the COPY that goes on; 0: none */
+    bool copies_in;              /* from the client */
+    bool copy_failed;            /* and that was said; what still comes is passed over */
+    uint64_t copied;             /* copy_hash() of what came */
+    int rows;                    /* that went */
     int holder;                  /* as sql_holder() gives it */
     int transaction;             /* its number; 0: none */
     int committing;              /* the commit that runs; 0: none */
@@ -237,6 +263,8 @@ struct command *sql_command(const char *sql, const char *value);
 bool sql_run(struct sql_session *session, const struct command *command, const char *sqlstate,
              const char *message, int backend, struct answer *answer);
 void sql_over(struct sql_session *session, bool failed, bool commits);
+void sql_copy_over(struct sql_session *session, const struct command *command, const char *sqlstate,
+                   const char *message, struct answer *answer);
 int sql_holder(int number);
 void sql_sent(int link, int number);
 int sql_begun(void);
@@ -258,6 +286,17 @@ int sql_lease_of(int number);
 void sql_give_back(keep_store *store, int lease);
 void sql_verdict(void);
 
+/* ---- copy.c */
+enum { COPY_TEXT = 4096 };
+uint64_t copy_hash(uint64_t before, const char *text); /* before: 0 at first */
+int copy_rows(int number);                             /* that a COPY to the client has */
+void copy_sent(int link, const char *data, size_t size);
+int copy_ended(int link, const char *failure); /* whose call ends it; 0: the engine itself */
+void copy_stored(int number, int copy, uint64_t hash);
+void copy_stopped(int copy);
+/* On a healthy server a lease copies both ways, and one that is broken off frees its session. */
+void copies_must_serve(keep_store *store, int lease, void (*must_end_well)(int number));
+
 /* ---- note.c */
 /* A committed statement's, or another client's. */
 void note_notify(int payload);
@@ -265,14 +304,19 @@ void note_text(int payload, char *text, size_t size);
 /* The server sends it to a session that listens, whoever holds that. */
 void note_delivered(int holder, int payload);
 /* Every lease that listens is given what was sent to it. */
-void notes_must_arrive(keep_store *store, void (*settle)(void));
+void notes_must_arrive(keep_store *store, void (*pass_time)(void));
+/* Also while a COPY goes on. */
+void notes_must_serve(keep_store *store, int lease, void (*must_end_well)(int number));
 
 /* ---- server.c */
 void answer_add(struct answer *answer, enum message_kind kind, PGresult *result);
+void answer_fail(struct answer *answer); /* what is wrong was said before */
 void answer_error(struct answer *answer, const char *sqlstate, const char *message);
 /* A request to stop what the session of a link has at work. */
 void server_cancel(const struct pg_conn *link);
 void server_notify(int payload);
+/* The client has read. */
+void server_drained(struct session *session);
 struct refusal {
     const char *sqlstate; /* NULL: the socket itself refuses */
     const char *message;
@@ -300,12 +344,8 @@ bool table_refuses(const char *operation, const struct item *item);
 void table_store(const struct item *item, bool ghost);
 void table_delete(const struct item *item, bool ghost);
 void table_setup(bool ghost);
-/* Rows of the item; with a `number` (from 1) they begin with it. A load gives the version where there is a column for it. */
-void table_load(PGresult *rows, int number, const struct item *item);
-void table_save_version(PGresult *rows, int number, const struct item *item);
-void table_copy(PGresult *rows, int number, const struct item *item);
-void table_list(PGresult *rows, int number, const struct item *item);
-void table_count(PGresult *rows, int number, const struct item *item);
+/* The rows of a statement, of its array form each beginning with its item's number. */
+PGresult *table_answer(const struct command *query);
 int key_of(const char *agent, const char *session); /* world_fail() for a name nobody submitted */
 int key_of_thread(const char *thread, size_t size);
 void key_names(int key, const char **agent_or_thread, const char **session);

@@ -23,6 +23,7 @@ static struct {
     int limit, idle_ms;
     bool streams; /* a history of leases, and of what goes on for long on them */
     int notes;    /* per thousand calls on a lease: those about notifications */
+    int copies;   /* the same for COPY */
     bool closing;
 } sql;
 
@@ -34,7 +35,13 @@ void sql_reset(int limit, int idle_ms)
     sql.limit = limit;
     sql.idle_ms = idle_ms;
     sql.streams = random_chance(400);
+    sql.copies = !sql.streams ? 50 : (int)random_between(0, 900);
     sql.notes = !sql.streams ? 50 : (int)random_between(0, 900);
+}
+
+bool sql_closes(void)
+{
+    return sql.closing;
 }
 
 bool sql_streams(void)
@@ -192,6 +199,8 @@ static const char *fault_of(const struct sql_call *call, const char *answer)
     case KEEP_OK:
         if (call->kind == SQL_NOTE)
             return note_fault((int)(call - sql.calls), answer);
+        if (call->kind > SQL_NOTE)
+            return copy_fault((int)(call - sql.calls), answer);
         return call->kind != SQL_TAKE && call->executed == 0 ? "it never ran"
                : call->kind == SQL_BAD                       ? "it can only be refused"
                                                              : NULL;
@@ -205,8 +214,10 @@ static const char *fault_of(const struct sql_call *call, const char *answer)
     case KEEP_CANCELLED:
         return call->cancelled ? NULL : "nobody cancelled it";
     case KEEP_UNKNOWN:
-        if (!call->sent)
+        if (!call->sent && call->kind != SQL_ROWS)
             return "it never left";
+        if (call->kind == SQL_DATA || call->kind == SQL_FAIL)
+            return "by it nothing is stored";
         if (strstr(answer, "\"reason\":\"deadline\""))
             return world.now_us >= call->deadline_us ? NULL : "its time is not over";
         return links_break() || sql.closing || world_refuses_memory() || world.host_stood_still
@@ -344,6 +355,8 @@ static void sql_release(keep_store *store, int number)
     struct sql_call *call = sql_call_of(number);
     if (call->released)
         return;
+    if (!call->ended)
+        sql_look(store, 0); /* it may have ended since */
     call->released = true;
     if (!call->ended) {
         call->cancelled = true;
@@ -368,12 +381,19 @@ int sql_ask(keep_store *store, enum sql_kind kind, int lease, int deadline_ms)
     if (held && (kind == SQL_COMMIT || kind == SQL_ROLLBACK))
         held->inside = false, held->last_end = number,
         held->dubious = held->dubious || kind == SQL_COMMIT;
+    if (held && kind != SQL_NOTE && kind != SQL_DATA && kind != SQL_ROWS)
+        held->copy = kind;
+    call->rows = (int)(kind == SQL_DATA ? random_between(1, 5)
+                                        : random_between(0, random_chance(200) ? 200 : 9));
+    call->spoilt = kind == SQL_DATA && !world.healthy && random_chance(20);
     sql.pending++;
     world_trace("statement %d of kind %d is asked for on lease %d", number, kind, lease);
     if (kind == SQL_TAKE) {
         call->ticket = keep_lease_take(store, deadline_ms);
     } else if (kind == SQL_NOTE) {
         call->ticket = keep_notification(store, held->number, deadline_ms);
+    } else if (kind > SQL_NOTE) {
+        call->ticket = copy_ask(store, number, deadline_ms);
     } else {
         snprintf(digits, sizeof digits, "%d", number);
         keep_param param = {.value = {digits, strlen(digits)}};
@@ -405,6 +425,8 @@ static int any_lease(void)
 
 static void give_back(keep_store *store, int lease)
 {
+    if (!sql.leases[lease].out)
+        return;
     for (int number = 1; number <= sql.count; number++)
         if (!sql.calls[number].ended && sql.calls[number].lease == lease)
             sql.calls[number].cancelled = true;
@@ -413,7 +435,7 @@ static void give_back(keep_store *store, int lease)
     keep_lease_return(store, sql.leases[lease].number);
 }
 
-static enum sql_kind draw_kind(bool leased)
+static enum sql_kind draw_kind(int lease)
 {
     static const enum sql_kind on_lease[] = {SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK, SQL_WRITE,
                                              SQL_WRITE, SQL_READ,   SQL_SLEEP,    SQL_MARK};
@@ -421,6 +443,9 @@ static enum sql_kind draw_kind(bool leased)
     static const enum sql_kind alone[] = {SQL_WRITE, SQL_WRITE,  SQL_READ,  SQL_READ,
                                           SQL_SLEEP, SQL_TWO,    SQL_BAD,   SQL_MARK,
                                           SQL_BEGIN, SQL_LISTEN, SQL_NOTIFY};
+    bool leased = lease >= 0;
+    if (leased && random_chance(sql.copies))
+        return copy_draw(&sql.leases[lease], lease);
     if (leased && random_chance(sql.notes))
         return notes[random_between(0, 4)];
     if (leased && sql.streams)
@@ -468,10 +493,10 @@ void sql_act(keep_store *store)
     if (way < ways[0]) {
         sql_ask(store, SQL_TAKE, -1, draw_deadline());
     } else if (way < ways[1]) {
-        sql_ask(store, draw_kind(false), -1, draw_deadline());
+        sql_ask(store, draw_kind(-1), -1, draw_deadline());
     } else if (way < ways[2] && lease >= 0) {
         for (int64_t i = random_between(0, 3); i >= 0 && sql.leases[lease].out; i--)
-            sql_ask(store, draw_kind(true), lease, draw_deadline());
+            sql_ask(store, draw_kind(lease), lease, draw_deadline());
     } else if (way < ways[3] && lease >= 0) {
         give_back(store, lease);
     } else if (way < ways[4]) {
@@ -530,9 +555,11 @@ void sql_verdict(void)
 {
     for (int number = 1; number <= sql.count; number++) {
         const struct sql_call *call = &sql.calls[number];
-        bool writes = call->kind == SQL_WRITE || call->kind == SQL_TWO || call->kind == SQL_NOTIFY;
+        bool writes = call->kind == SQL_WRITE || call->kind == SQL_TWO ||
+                      call->kind == SQL_NOTIFY || call->kind == SQL_END;
         if (!call->ended)
             world_fail("statement %d never ended", number);
+        copy_verdict(number);
         if (writes && !call->transaction && call->status == KEEP_OK && !call->applied)
             world_fail("statement %d was told OK and took no effect", number);
         if (!writes || !call->transaction || call->status != KEEP_OK)

@@ -21,6 +21,8 @@ static const struct {
     {SQL_MARK, "set mark"},
     {SQL_LISTEN, "listen work"},
     {SQL_NOTIFY, "notify work"},
+    {SQL_COPY_IN, "copy work from"},
+    {SQL_COPY_OUT, "copy work to"},
     {SQL_PROBE, "select pg_catalog.pg_backend_pid()"},
     {SQL_RESET, "rollback;"},
     {SQL_RESET, "reset session"},
@@ -39,7 +41,9 @@ const char *sql_text(enum sql_kind kind, int number, char *text, size_t size)
                                         [SQL_ROLLBACK] = "rollback /*%d*/",
                                         [SQL_MARK] = "set mark = 'on' /*%d*/",
                                         [SQL_LISTEN] = "listen work /*%d*/",
-                                        [SQL_NOTIFY] = "notify work, 'itself' /*%d*/"};
+                                        [SQL_NOTIFY] = "notify work, 'itself' /*%d*/",
+                                        [SQL_COPY_IN] = "copy work from stdin /*%d*/",
+                                        [SQL_COPY_OUT] = "copy work to stdout /*%d*/"};
     snprintf(text, size, forms[kind], number);
     return text;
 }
@@ -110,6 +114,30 @@ static void sql_transact(struct sql_session *session, const struct command *comm
     session->in_transaction = session->failed = false;
 }
 
+/* The end of a COPY from the client; its error, if there is one yet. */
+void sql_copy_over(struct sql_session *session, const struct command *command, const char *sqlstate,
+                   const char *message, struct answer *answer)
+{
+    int copy = session->copying;
+    session->copying = 0;
+    if (command->fails && !sqlstate) {
+        sqlstate = "57014";
+        message = "COPY from stdin failed";
+    }
+    if (session->copy_failed) {
+        answer_fail(answer);
+        return;
+    }
+    if (sqlstate) {
+        answer_error(answer, sqlstate, message);
+        return;
+    }
+    sql_executed(command->number, session->in_transaction, session->transaction);
+    copy_stored(command->number, copy, session->copied);
+    write_down(session, command->number);
+    answer_add(answer, MESSAGE_RESULT, result_new(PGRES_COMMAND_OK, 0));
+}
+
 /* Runs a statement whose fate is an error where `sqlstate` is not NULL. false: it failed. */
 bool sql_run(struct sql_session *session, const struct command *command, const char *sqlstate,
              const char *message, int backend, struct answer *answer)
@@ -140,6 +168,15 @@ bool sql_run(struct sql_session *session, const struct command *command, const c
         answer_add(answer, MESSAGE_RESULT, row_of(1));
         write_down(session, command->number);
         break;
+    case SQL_COPY_IN:
+    case SQL_COPY_OUT:
+        session->copying = command->number;
+        session->copies_in = command->sql_kind == SQL_COPY_IN;
+        session->copy_failed = false;
+        session->copied = 0;
+        session->rows = 0;
+        answer_add(answer, session->copies_in ? MESSAGE_COPY_IN : MESSAGE_COPY_OUT, NULL);
+        return true;
     case SQL_MARK:
         session->marked = !world.knobs.pooler;
         break;

@@ -204,7 +204,7 @@ static int row_begin(PGresult *result, int number, int *row)
     return number != 0;
 }
 
-void table_load(PGresult *result, int number, const struct item *item)
+static void table_load(PGresult *result, int number, const struct item *item)
 {
     const struct row *stored = &rows[item->key];
     struct sight *sight = sight_add('l', item->key);
@@ -221,7 +221,7 @@ void table_load(PGresult *result, int number, const struct item *item)
         result_put(result, row, column + 1, "%d", stored->version);
 }
 
-void table_save_version(PGresult *result, int number, const struct item *item)
+static void table_save_version(PGresult *result, int number, const struct item *item)
 {
     int row;
     if (item->refused)
@@ -230,7 +230,7 @@ void table_save_version(PGresult *result, int number, const struct item *item)
     result_put(result, row, column, "%d", table_version(item->key) + 1);
 }
 
-void table_copy(PGresult *result, int number, const struct item *item)
+static void table_copy(PGresult *result, int number, const struct item *item)
 {
     int row;
     if (item->refused)
@@ -256,7 +256,7 @@ static void put_json(FILE *out, const char *text)
     putc('"', out);
 }
 
-void table_list(PGresult *result, int number, const struct item *item)
+static void table_list(PGresult *result, int number, const struct item *item)
 {
     int agent = agent_of(item->args[0]), found = 0, keys[SESSIONS];
     int limit = item->args[1] ? atoi(item->args[1]) : SESSIONS;
@@ -281,7 +281,7 @@ void table_list(PGresult *result, int number, const struct item *item)
     fclose(out);
 }
 
-void table_count(PGresult *result, int number, const struct item *item)
+static void table_count(PGresult *result, int number, const struct item *item)
 {
     int found = 0, row;
     (void)item;
@@ -302,4 +302,62 @@ void table_reset(void)
     }
     count = 0;
     memset(rows, 0, sizeof rows);
+}
+
+/* ---- what statements give */
+
+static void put_ping(PGresult *result, int number, const struct item *item)
+{
+    (void)number;
+    (void)item;
+    result_put(result, result_row(result), 0, "1");
+}
+
+/* What a statement gives: its columns, and how an item's rows are made. The writes that are not here give nothing. */
+static const struct shape {
+    const char *name;
+    void (*put)(PGresult *result, int number, const struct item *item);
+    Oid types[PARAMS - 1];
+} shapes[] = {
+    {"state.load", table_load, {3802}},
+    {"state.find", table_load, {3802}},
+    {"state.list", table_list, {25}},
+    {"state.count", table_count, {20}},
+    {"admin.ping", put_ping, {23}},
+    {"checkpoint.load", table_load, {3802}},
+    {"checkpoint.find", table_load, {3802}},
+    {"checkpoint.load_version", table_load, {3802, 20}},
+    {"checkpoint.save_version", table_save_version, {20}},
+    {"checkpoint.copy", table_copy, {25}},
+};
+
+static const struct shape *shape_of(const struct statement_spec *spec)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        if (strcmp(shapes[i].name, spec->name) == 0)
+            return &shapes[i];
+    if (!spec->writes || spec->gives != GIVES_NONE)
+        world_fail("the simulated server cannot do %s", spec->name);
+    return NULL;
+}
+
+PGresult *table_answer(const struct command *query)
+{
+    const struct shape *shape = shape_of(query->spec);
+    int columns = 0, first = query->array;
+    if (!shape)
+        return result_new(PGRES_COMMAND_OK, 0);
+    while (columns < PARAMS - 1 && shape->types[columns])
+        columns++;
+    PGresult *answer = result_new(PGRES_TUPLES_OK, first + columns);
+    result_column(answer, 0, "n", 20);
+    for (int i = 0; i < columns; i++)
+        result_column(answer, first + i, "?",
+                      shape->types[i]); /* an operation's rows have no names */
+    for (int i = 0; i < query->count; i++)
+        shape->put(answer, query->array ? i + 1 : 0, &query->items[i]);
+    /* Only the rows of one item have an order. */
+    for (int i = answer->rows - 1; shape->put != table_list && i > 0; i--)
+        result_swap_rows(answer, i, (int)random_between(0, i));
+    return answer;
 }

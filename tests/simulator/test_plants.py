@@ -259,13 +259,13 @@ PLANTS = {
     ),
     "note: nobody wakes who waits for one": Plant(
         "note.c",
-        "        if (session->listeners.first)\n            note_give(conn, session->listeners.first);\n",
+        "        while (session->listeners.first && note_give(conn, session->listeners.first))\n            ;\n",
         "",
     ),
     "note: the youngest call is served first": Plant(
         "note.c",
-        "note_give(conn, session->listeners.first);",
-        "note_give(conn, session->listeners.last);",
+        "note_give(conn, session->listeners.first))",
+        "note_give(conn, session->listeners.last))",
     ),
     "note: what libpq gave is never freed": Plant(
         "note.c",
@@ -289,8 +289,79 @@ PLANTS = {
     ),
     "note: those that come with an answer are not looked for": Plant(
         "session.c",
-        "    note_take(conn);\n",
+        "    note_take(conn);\n    struct op *op",
+        "    struct op *op",
+    ),
+    "note: one that comes in front of a COPY waits for its end": Plant(
+        "session.c",
+        "            note_take(conn); /* what is under way may take its time */\n",
+        "            ;\n",
+    ),
+    "copy: rows of a call that was refused memory leave all the same": Plant(
+        "copy.c",
+        "    } else if (put == 0) {",
+        "    } else if (false) {",
+    ),
+    "copy: a broken one is ended as if it were whole": Plant(
+        "copy.c",
+        "        copy_end(conn, why);\n",
+        "        copy_end(conn, NULL);\n",
+    ),
+    "copy: rows of a broken one are not thrown away": Plant(
+        "copy.c",
+        "    session->phase = SESSION_DISCARD;\n",
         "",
+    ),
+    "copy: a call for rows is finished before there are any": Plant(
+        "copy.c",
+        "        if (size == 0 && session->phase == SESSION_COPY_OUT && op->result.size == 0)\n            return false;\n",
+        "",
+    ),
+    "copy: a row is given twice": Plant(
+        "copy.c",
+        "            buffer_append(&session->op->result, row, (size_t)size);\n",
+        "            buffer_append(&session->op->result, row, (size_t)size),\n"
+        "                buffer_append(&session->op->result, row, session->op->sequence % 16 ? 0 : (size_t)size);\n",
+    ),
+    "copy: rows that nobody asks for are read": Plant(
+        "conn.c",
+        "session.phase == SESSION_COPY_OUT && !conn->session.op;",
+        "session.phase == SESSION_COPY_OUT && !conn->session.op && false;",
+    ),
+    "copy: what libpq gave is never freed": Plant(
+        "copy.c",
+        "            keep_io.PQfreemem(row);\n",
+        "            (void)row;\n",
+    ),
+    "copy: a call without memory for a row is taken for the COPY's begin": Plant(
+        "copy.c",
+        "if (size == -2 && keep_io.PQstatus(conn->link) == CONNECTION_OK) {",
+        "if (false) {",
+    ),
+    "copy: its last rows are told to be its end": Plant(
+        "session.c",
+        "session->copied = op->result.size > 0;",
+        "session->copied = false;",
+    ),
+    "copy: a lease that is given back leaves it open": Plant(
+        "lease.c",
+        'copy_break(conn, "the lease was given back");',
+        "(void)0;",
+    ),
+    "copy: who lets go leaves it open": Plant(
+        "session.c",
+        '        copy_break(conn, "the caller let go");\n',
+        "        (void)0;\n",
+    ),
+    "copy: another statement waits for its end": Plant(
+        "lease.c",
+        'copy_break(conn, "another statement came");',
+        "(void)0;",
+    ),
+    "copy: one that failed by its caller's will is in doubt": Plant(
+        "copy.c",
+        "return op->kind == OP_COPY_IN && op->args[1].data;",
+        "return false;",
     ),
     "an allocation that failed is used": Plant(
         "op.c",
