@@ -49,7 +49,7 @@ def told():
     asked += [with_adapter(test, "reference") for test in honest_tests()]
     asked.append(with_adapter(UNBATCHED, "reference"))
     adapters = ",".join(["reference", *(f"liar:{lie}" for lie in LIES)])
-    environment = {**os.environ, "STATEKEEP_ADAPTERS": adapters, "STATEKEEP_ANSWER_SECONDS": "4"}
+    environment = {**os.environ, "STATEKEEP_ADAPTERS": adapters, "STATEKEEP_ANSWER_SECONDS": "12"}
     environment["COLUMNS"] = "300"  # pytest cuts its reasons to the width
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rA", *asked]
     run = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, timeout=400)
