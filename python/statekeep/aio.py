@@ -194,6 +194,12 @@ class _Calls:
             return False
         return True
 
+    async def drain(self, timeout: float) -> None:
+        """Waits at most `timeout` seconds for the calls that are under way or in line now."""
+        calls = [*self._pending.values(), *(waiting.future for waiting in self._line)]
+        if calls:
+            await asyncio.wait(calls, timeout=timeout)
+
     async def close(self, timeout: float) -> None:
         if self._closing is None:
             self._closing = self.loop.create_future()

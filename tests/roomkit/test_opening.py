@@ -33,6 +33,15 @@ def sessions(server, database):
     return server.query("select count(*) from pg_stat_activity where datname = %s", [database])[0][0]
 
 
+async def none_left(server, database):
+    """Whether all sessions end within two seconds."""
+    for _ in range(100):
+        if sessions(server, database) == 0:
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
 async def opens(make, dsn=None):
     async with make(dsn) as store:
         return await store.room_exists(ROOM)
@@ -135,11 +144,7 @@ class TestInit:
             store = PostgresStore(url)
             await asyncio.gather(*(store.init() for _ in range(8)))
             await store.close()
-            for _ in range(100):
-                if sessions(server, database) == 0:
-                    return True
-                await asyncio.sleep(0.02)
-            return False
+            return await none_left(server, database)
 
         assert asyncio.run(run())
 
@@ -170,6 +175,19 @@ class TestInit:
             return most
 
         assert asyncio.run(run()) == 10
+
+
+class TestClose:
+    def test_it_waits_also_for_calls_that_the_queue_had_no_room_for(self, url):
+        async def run():
+            store = PostgresStore(url)
+            await store.init()
+            calls = asyncio.gather(*(store.room_exists(ROOM) for _ in range(20_000)))
+            await asyncio.sleep(0)
+            await store.close()
+            return await calls
+
+        assert asyncio.run(run()) == [False] * 20_000
 
 
 @both
@@ -214,11 +232,7 @@ def test_queries_of_a_subclass_need_an_open_store_and_leave_nothing(server, data
                 pass
         async with store, store._acquire() as connection:
             await connection.fetch("select 1")
-        for _ in range(100):
-            if sessions(server, database) == 0:
-                return True
-            await asyncio.sleep(0.02)
-        return False
+        return await none_left(server, database)
 
     assert asyncio.run(run())
 

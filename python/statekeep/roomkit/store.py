@@ -96,9 +96,7 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
         if lent is not None:
             await lent.close()
         if store is not None:
-            pending = list(store._calls._pending.values())
-            if pending:  # those that are not sent yet would end unsent
-                await asyncio.wait(pending, timeout=_DRAIN_SECONDS)
+            await store._calls.drain(_DRAIN_SECONDS)  # the engine ends what is not sent yet
             await store.close()
 
     @asynccontextmanager
