@@ -178,6 +178,24 @@ class TestInit:
 
 
 class TestClose:
+    def test_cancelled_it_leaves_nothing_open(self, server, database, url):
+        async def run():
+            store = PostgresStore(url)
+            await store.init()
+            await store.create_room(Room(id=ROOM))
+            holder = await asyncpg.connect(url)
+            async with holder.transaction():
+                await holder.execute("select from rooms for update")
+                waits = asyncio.ensure_future(store.patch_room_metadata(ROOM, {}))
+                await asyncio.sleep(0.05)
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(store.close(), 0.1)
+            await asyncio.gather(waits, return_exceptions=True)
+            await holder.close()
+            return await none_left(server, database)
+
+        assert asyncio.run(asyncio.wait_for(run(), 30))
+
     def test_it_waits_also_for_calls_that_the_queue_had_no_room_for(self, url):
         async def run():
             store = PostgresStore(url)

@@ -93,10 +93,16 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
         """Waits for the calls that are under way and disconnects. Closing twice does nothing; `init()` opens anew."""
         store, self._store, self._figures = self._store, None, None
         lent, self._lent_pool = self._lent_pool, None
-        if lent is not None:
-            await lent.close()
+        try:
+            if lent is not None:
+                await lent.close()
+            if store is not None:
+                await store._calls.drain(_DRAIN_SECONDS)  # the engine ends what is not sent yet
+        except BaseException:  # nobody could close it again
+            if store is not None:
+                await store.close(0)
+            raise
         if store is not None:
-            await store._calls.drain(_DRAIN_SECONDS)  # the engine ends what is not sent yet
             await store.close()
 
     @asynccontextmanager
