@@ -177,6 +177,25 @@ def test_a_lost_session_is_told_at_the_end_of_the_block_and_replaced(server, dat
     on(url, scenario)
 
 
+def test_closing_that_is_cancelled_ends_who_gives_back_meanwhile(database, proxy):
+    async def run():
+        manager = PostgresAdvisoryLockManager(proxy.url(database))
+        await manager.init()
+
+        async def hold():
+            async with manager.locked("a"):
+                proxy.stall()  # no answer to giving back
+
+        holder = asyncio.create_task(hold())
+        await asyncio.sleep(0.2)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(manager.close(), 0.1)
+        with pytest.raises(RuntimeError, match="init"):
+            await asyncio.wait_for(holder, 5)
+
+    asyncio.run(run())
+
+
 def test_it_must_be_open(url):
     manager = PostgresAdvisoryLockManager(url)
     with pytest.raises(RuntimeError, match="init"):

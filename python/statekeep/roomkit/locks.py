@@ -92,8 +92,10 @@ class PostgresAdvisoryLockManager(RoomLockManager):
         """Waits until nobody holds or waits for a room, 60 s at most, and disconnects. Closing twice does nothing."""
         session, self._session = self._session, None
         if session is not None:
-            await session.unused(_CLOSE_SECONDS)
-            await session.close()
+            try:
+                await session.unused(_CLOSE_SECONDS)
+            finally:
+                await session.close()
 
     @asynccontextmanager
     async def locked(self, room_id: str) -> AsyncGenerator[None, None]:
@@ -219,6 +221,10 @@ class _Session:
             except Error as error:
                 self._lost(error, wanted, returned)
                 continue
+            except BaseException:  # closing: close() tells who waits
+                for key, some in returned.items():
+                    self._returned.setdefault(key, []).extend(some)
+                raise
             for holder in chain(*returned.values()):
                 if not holder.done():
                     holder.set_result(None)
