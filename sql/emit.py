@@ -1,5 +1,6 @@
 """What compile.py writes, as text: the engine's table, the typed C functions and the reference page."""
 import json
+import re
 import textwrap
 
 SPLIT_BYTES = 2000  # of a literal of SQL; C11 compilers need not take more than 4,095
@@ -205,9 +206,14 @@ def catalog(ops):
 
 
 def byte_rows(text):
-    """Character constants, 20 to a row: a literal of this length is more than C11 promises to take."""
-    shown = [{"'": "'\\''", "\\": "'\\\\'"}.get(char, f"'{char}'") for char in text] + ["0"]
-    return "".join("    " + ",".join(shown[at:at + 20]) + ",\n" for at in range(0, len(shown), 20))
+    """Character constants, 20 to a row: a literal of this length is more than C11 promises to take. Each operation begins
+    a row, so that a change of one leaves the others' rows as they are."""
+    shown = {"'": "'\\''", "\\": "'\\\\'"}
+    rows = ""
+    for part in re.split(r'(?=\{"op":)', text):
+        chars = [shown.get(char, f"'{char}'") for char in part]
+        rows += "".join("    " + ",".join(chars[at:at + 20]) + ",\n" for at in range(0, len(chars), 20))
+    return rows + "    0,\n"
 
 
 def table_slots(ops):

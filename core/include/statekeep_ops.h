@@ -1216,7 +1216,7 @@ static inline keep_op keep_room_migration_report(keep_store *store, int deadline
 }
 
 /* room.patch_metadata: Removes the keys in `unset` from a room's metadata, then sets those of
- * `patch`; all others stay. Gives the room, or null when it is not there.
+ * `patch`, an object; all others stay. Gives the room, or null when it is not there.
  *   room_id  text
  *   patch    json
  *   unset    text[]?

@@ -317,11 +317,12 @@ select i.n, i.n in (select l.n from locked as l) as moved from item as i;
 -- args: room_id text, patch json, unset text[]?
 -- gives: maybe {id, organization_id, status, created_at, updated_at, paused_at, closed_at, timers, agent_response_policy, metadata, event_count, latest_index, delivered_index}
 -- batch: no    key: room_id    same key: serial    resend: yes    writes: yes
--- Removes the keys in `unset` from a room's metadata, then sets those of `patch`; all others stay. Gives the room, or null
--- when it is not there.
+-- Removes the keys in `unset` from a room's metadata, then sets those of `patch`, an object; all others stay. Gives the
+-- room, or null when it is not there.
 with r as (
     update {rooms} as r
-    set metadata = (r.metadata - array(select jsonb_array_elements_text(coalesce($3::jsonb, '[]')))) || $2::jsonb,
+    set metadata = (r.metadata - array(select jsonb_array_elements_text(coalesce($3::jsonb, '[]'))))
+            || (select coalesce(jsonb_object_agg(p.key, p.value), '{}') from jsonb_each($2::jsonb) as p),
         updated_at = now()
     where r.id = $1::text
     returning {+columns}
