@@ -68,6 +68,7 @@ def open(dsn: str | None = None, **options: Any) -> Store:
         tables (dict[str, str]): names of the tables to use in place of the default ones.
         deadline_ms (int): of a call without `timeout=`, in milliseconds. Default 30000; 0: none.
         connect_ms (int): how long calls wait for an unreachable server. Default 5000.
+        queue_ms (int): how long a call may wait for a free connection, then Deadline. Default 0: within its deadline.
         lock_ms (int): how long a batch waits for a foreign row lock. Default 200.
         lease_idle_ms (int): after how long unused a lease is taken back. Default 600000; 0: never.
         queue, queue_bytes, batch, batch_bytes, argument_bytes (int): limits; see statekeep.h.

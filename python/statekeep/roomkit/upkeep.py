@@ -105,7 +105,8 @@ class Upkeep(Calls):
         """Adds what StateKeep makes at once on an empty database: columns for the fields that RoomKit's tables do not
         hold, and indexes that keep routing, room lists and unread counts quick in large tables. RoomKit ignores both.
 
-        Building the indexes takes its time on large tables, and keeps writers waiting meanwhile.
+        Building the indexes takes its time on large tables, and keeps writers waiting meanwhile. Stores that are open
+        elsewhere leave the columns empty until their next `init()`.
         """
         await self._ask("setup_extras", "schema_version", "room.setup_extras")
         self._extended = True

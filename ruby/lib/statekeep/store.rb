@@ -29,7 +29,7 @@ module StateKeep
     # @param decimal_class [Class, nil] what results hold instead of Float for numbers with a fraction: BigDecimal keeps
     #   every digit
     # @param options [Hash] the engine's options: connections:, tables:, deadline_ms:, queue_ms:, connect_ms:, lock_ms:,
-    #   queue_bytes:, batch:, batch_bytes:, argument_bytes:
+    #   lease_idle_ms:, queue:, queue_bytes:, batch:, batch_bytes:, argument_bytes:
     # @raise [Invalid] for a DSN or an option that is wrong
     def initialize(dsn = nil, decimal_class: nil, **options)
       raise Invalid, "option hold is for hosts of the C interface" if options.key?(:hold)
