@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from statekeep import sql
-from statekeep.gathering import AsyncDatabaseService, Config, PooledDatabase, engine, failures, gate
+from statekeep.gathering import AsyncDatabaseService, AsyncPooledDatabase, Config, PooledDatabase, engine, failures, gate
 from statekeep.gathering import service as services
 
 WATCHED = {gate.__file__, engine.__file__}
@@ -194,6 +194,32 @@ def test_a_place_of_a_loop_is_left_from_another_thread(config):
         await asyncio.to_thread(place.leave)
         (await waiting).leave()
         assert turns.out == 0
+
+    asyncio.run(main())
+
+
+def test_connections_of_before_a_resize_are_ended_when_the_last_one_comes_back(config):
+    with PooledDatabase(config, 0, 2) as pool:
+        former = pool._engine
+        with pool.connect() as first:
+            with pool.connect():
+                pool.resize(0, 3)
+            assert first.execute("select 1 as one")[0]["one"] == pool.execute("select 1 as one")[0]["one"] == 1
+        assert former.connections() == 0 < pool._engine.connections()
+
+
+def test_connections_of_before_a_resize_are_ended_on_a_loop_too(config):
+    async def main():
+        async with AsyncPooledDatabase(config, 0, 2) as pool:
+            former = pool._engine
+            async with pool.connect() as first:
+                async with pool.connect():
+                    await pool.resize(0, 3)
+                assert (await first.execute("select 1 as one"))[0]["one"] == 1
+            async with asyncio.timeout(10):
+                while former.connections():
+                    await asyncio.sleep(0.01)
+            await pool.execute("select 1")
 
     asyncio.run(main())
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import weakref
+from functools import partial
 from typing import Any, TypeVar
 
 from .. import _core, aio, aio_lease, errors
@@ -76,6 +77,12 @@ class Engine:
             raise
         return lease
 
+    def retire(self, drain: float) -> None:
+        """Closes when nobody has a lease of it any more."""
+        self.gate.emptied = partial(self.close, drain)
+        if not self.gate.out:
+            self.close(drain)
+
     def close(self, drain: float = 0) -> None:
         self._closed = self._final
         store, self._store = self._store, None
@@ -96,6 +103,7 @@ class AsyncEngine:
         self._lent = lent
         self._final = self._closed = final
         self._stores: dict[asyncio.AbstractEventLoop, tuple[aio.Store, AsyncGate]] = {}
+        self._ending: asyncio.Task[None] | None = None
         weakref.finalize(owner, self.drop)
 
     def open(self) -> None:
@@ -134,6 +142,16 @@ class AsyncEngine:
                 raise failure(error) from error
             raise
         return lease
+
+    async def retire(self, drain: float) -> None:
+        """Closes the running loop's store when nobody has a lease of it any more."""
+        gate = self.gate
+        gate.emptied = partial(self._end, drain)
+        if not gate.out:
+            await self.close(drain)
+
+    def _end(self, drain: float) -> None:
+        self._ending = asyncio.get_running_loop().create_task(self.close(drain))
 
     async def close(self, drain: float = 0) -> None:
         """Closes the running loop's store."""

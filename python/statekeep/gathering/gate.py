@@ -23,6 +23,8 @@ _Turn = TypeVar("_Turn")
 
 
 class _Line(Generic[_Turn]):
+    emptied: Callable[[], object] | None = None  # called when the last one leaves, perhaps more than once
+
     def __init__(self, size: int, tell: Callable[[_Turn], None]) -> None:
         self.size = size
         self._turns: deque[_Turn] = deque()
@@ -45,6 +47,8 @@ class _Line(Generic[_Turn]):
         with suppress(ValueError):  # it left before
             self._turns.remove(turn)
         self._tell_the_first()
+        if self.emptied is not None and not self._turns:
+            self.emptied()
 
     def _tell_the_first(self) -> None:
         for place in range(self.size):

@@ -135,8 +135,7 @@ class PooledDatabase(_Sized, Database):
         former = self._engine
         self.min_size, self.max_size = pool_sizes(min_size, max_size, (0, 1))
         self._engine = Engine(self, self.config.dsn, self.max_size, final=True)
-        if not former.gate.out:
-            former.close(self.timeout)
+        former.retire(self.timeout)
 
     def check(self) -> None:
         """Asks the server for an answer. Raises OperationalError."""
@@ -224,8 +223,7 @@ class AsyncPooledDatabase(_Sized, AsyncDatabase):
         self.min_size, self.max_size = pool_sizes(min_size, max_size, (0, 1))
         self._engine = AsyncEngine(self, self.config.dsn, self.max_size, final=True)
         self._engine.open()
-        if not former.gate.out:
-            await former.close(self.timeout)
+        await former.retire(self.timeout)
 
     async def check(self) -> None:
         """Asks the server for an answer. Raises OperationalError."""
