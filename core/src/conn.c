@@ -122,8 +122,10 @@ static void conn_connect_failed(struct conn *conn, const char *message)
 {
     char copy[LIMIT_MESSAGE];
     snprintf(copy, sizeof copy, "%s", message);
+    /* libpq does not wait for the refusal of a server that asks for the password it has not. */
+    bool no_password = conn->link && keep_io.PQconnectionNeedsPassword(conn->link);
     conn_close(conn);
-    pool_connect_failed(conn->store, copy);
+    pool_connect_failed(conn->store, copy, no_password ? "28P01" : "");
 }
 
 /* For operations the lock wait is bounded, and the plans are fixed, from start-up, where the server or pooler takes

@@ -608,7 +608,7 @@ void pool_want(keep_store *store, enum conn_role role);
 int pool_count(const keep_store *store, enum conn_role role, enum conn_state state);
 void pool_connected(keep_store *store, enum conn_role role);
 void pool_lost(keep_store *store, enum conn_role role);
-void pool_connect_failed(keep_store *store, const char *message);
+void pool_connect_failed(keep_store *store, const char *message, const char *sqlstate);
 void pool_timers(keep_store *store, int64_t now_us);
 int64_t pool_next_time(const keep_store *store);
 void pool_woken(keep_store *store);

@@ -126,6 +126,7 @@ struct keep_io keep_io = {
     .PQsocket = PQsocket,
     .PQsslInUse = PQsslInUse,
     .PQerrorMessage = PQerrorMessage,
+    .PQconnectionNeedsPassword = PQconnectionNeedsPassword,
     .PQbackendPID = PQbackendPID,
     .PQtransactionStatus = PQtransactionStatus,
     .PQsetErrorVerbosity = PQsetErrorVerbosity,

@@ -62,6 +62,7 @@ struct keep_io {
     int (*PQsocket)(const PGconn *);
     int (*PQsslInUse)(PGconn *);
     char *(*PQerrorMessage)(const PGconn *);
+    int (*PQconnectionNeedsPassword)(const PGconn *);
     int (*PQbackendPID)(const PGconn *);
     PGTransactionStatusType (*PQtransactionStatus)(const PGconn *);
     PGVerbosity (*PQsetErrorVerbosity)(PGconn *, PGVerbosity);

@@ -150,7 +150,7 @@ void pool_want(keep_store *store, enum conn_role role)
     if (dial == DIAL_READY)
         conn_open(conn, role);
     else if (dial == DIAL_FAILED)
-        pool_connect_failed(store, dial_error(store->dial));
+        pool_connect_failed(store, dial_error(store->dial), "");
 }
 
 void pool_pump(keep_store *store)
@@ -220,11 +220,12 @@ static void pool_expire(keep_store *store, bool patient)
         pool_expire_queue(store, ROLE_SQL, &store->sql_queue, patient);
 }
 
-/* "FATAL:  28P01: password …" is how libpq in verbose mode gives the server's refusal. */
-static void pool_read_refusal(keep_store *store, const char *message)
+/* "FATAL:  28P01: password …" is how libpq in verbose mode gives the server's refusal; `sqlstate` is what is known
+ * without one. */
+static void pool_read_refusal(keep_store *store, const char *message, const char *sqlstate)
 {
     const char *severity = strstr(message, "FATAL:  ");
-    store->connect_sqlstate[0] = '\0';
+    snprintf(store->connect_sqlstate, sizeof store->connect_sqlstate, "%s", sqlstate);
     size_t size = 0;
     for (const char *at = message; *at && size + 1 < sizeof store->connect_error; at++) {
         if (severity && at == severity + 8 && strlen(at) > 7 && at[5] == ':') {
@@ -255,7 +256,7 @@ static bool pool_may_come_up(const keep_store *store)
     return store->connect_sqlstate[0] || store->stats.opened > 0;
 }
 
-void pool_connect_failed(keep_store *store, const char *message)
+void pool_connect_failed(keep_store *store, const char *message, const char *sqlstate)
 {
     store->stats.connect_failures++;
     dial_stale(store->dial);
@@ -264,7 +265,7 @@ void pool_connect_failed(keep_store *store, const char *message)
         store->retry_us = 0;
         return;
     }
-    pool_read_refusal(store, message);
+    pool_read_refusal(store, message, sqlstate);
     int backoff_ms = store->connect_backoff_ms ? store->connect_backoff_ms * 2 : BACKOFF_MIN_MS;
     store->connect_backoff_ms = backoff_ms < BACKOFF_MAX_MS ? backoff_ms : BACKOFF_MAX_MS;
     int64_t wait_us = (int64_t)store->connect_backoff_ms * 1000;

@@ -55,13 +55,16 @@ def test_a_role_without_rights_is_told_so(adapter, states):
         states.execute("drop owned by stranger; drop role stranger")
 
 
-def test_a_wrong_password_is_named_but_not_told(adapter, db):
+def test_a_wrong_or_missing_password_is_named_but_not_told(adapter, db):
     db.execute("drop role if exists locked; create role locked login password 'right'")
     try:
         dsn = db.server.dsn(db.name, tcp=True, user="locked", password=SECRET)
         answer = adapter.open(dsn, connect_ms=3000).call("admin.ping")
         assert (answer.status, answer.error["sqlstate"]) == ("UNAVAILABLE", "28P01")
         assert "locked" in answer.error["message"]
+        without = adapter.open(db.server.dsn(db.name, tcp=True, user="locked"), connect_ms=3000).call("admin.ping")
+        assert (without.status, without.error["sqlstate"]) == ("UNAVAILABLE", "28P01")
+        assert "no password" in without.error["message"]
         right = db.server.dsn(db.name, tcp=True, user="locked", password="right")
         store = adapter.open(right)
         assert store.call("admin.ping").status == "OK"

@@ -58,6 +58,18 @@ def test_a_server_that_nobody_named_is_looked_for_where_asyncpg_does(server, dat
     assert asyncio.run(opens(make, dsn and dsn.format(database=database))) is False
 
 
+@both
+@pytest.mark.parametrize("password", ["", ":wrong"], ids=["missing", "wrong"])
+def test_a_password_that_does_not_fit_is_refused_by_its_own_class(server, database, monkeypatch, tmp_path, make, password):
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
+    server.query("drop role if exists locked; create role locked login password 'right'")
+    try:
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            asyncio.run(opens(make, f"postgresql://locked{password}@127.0.0.1:{server.port}/{database}"))
+    finally:
+        server.query("drop role locked")
+
+
 def test_a_host_that_was_named_is_the_only_one(server, database, monkeypatch):
     monkeypatch.setenv("PGPORT", str(server.port))
     monkeypatch.setenv("PGHOST", "/nowhere")

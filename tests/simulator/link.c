@@ -414,6 +414,12 @@ static char *sim_error_message(const PGconn *link)
     return link ? (char *)link->error : (char *)"connection pointer is NULL\n";
 }
 
+static int sim_needs_password(const PGconn *link)
+{
+    (void)link;
+    return 0;
+}
+
 static PGVerbosity sim_set_verbosity(PGconn *link, PGVerbosity verbosity)
 {
     PGVerbosity before = link->verbosity;
@@ -524,6 +530,7 @@ void link_install(void)
     keep_io.PQsocket = sim_socket;
     keep_io.PQsslInUse = sim_ssl_in_use;
     keep_io.PQerrorMessage = sim_error_message;
+    keep_io.PQconnectionNeedsPassword = sim_needs_password;
     keep_io.PQsetErrorVerbosity = sim_set_verbosity;
     keep_io.PQsetNoticeReceiver = sim_set_notice_receiver;
     keep_io.PQsetnonblocking = sim_set_nonblocking;
