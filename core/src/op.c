@@ -383,6 +383,8 @@ static void op_end_error(keep_store *store, struct op *op, keep_status status, c
     if (op->in_doubt && silent) {
         status = KEEP_UNKNOWN;
         reason = "link";
+        sqlstate = NULL; /* who goes by it would take the earlier sending for refused, too */
+        failure = NULL;
     }
     buffer_free(&op->result);
     error_json(&op->result, status, op->statement->spec->name, message, sqlstate, failure, reason);

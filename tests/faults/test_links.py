@@ -162,3 +162,26 @@ def test_links_lost_behind_a_silent_network(adapter, states, proxied):
     proxy.cut()
     assert store.load("warm", "k1") == "1"
     store.close()
+
+
+def test_what_refuses_a_second_sending_is_not_said_of_the_first(adapter, states, proxied):
+    """The first was committed, and its answer lost: whoever retries for the sqlstate of a deadlock would do it twice."""
+    proxy, dsn = proxied
+    store = adapter.open(dsn)
+    store.ok("room.setup")
+    states.execute("insert into rooms (id) values ('r')")
+    store.ok("room.exists", room_id="r")
+    proxy.stall("server")
+    written = store.submit("room.set_private_state", room_id="r", name="k", value=Json("{}"))
+    wait_until(lambda: states.query("select from private_state"))
+    states.execute(
+        "create function refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'deadlock detected' using errcode = '40P01'; end $$;"
+        "create trigger refuse before insert on private_state execute function refuse()"
+    )
+    proxy.cut()
+    proxy.resume()
+    answer = written.answer()
+    assert (answer.status, answer.error.get("sqlstate") or None) == ("UNKNOWN", None)
+    assert (answer.error["reason"], answer.error["retry"]) == ("link", False)
+    store.close()
