@@ -208,6 +208,22 @@ class TestClose:
 
         assert asyncio.run(asyncio.wait_for(run(), 30))
 
+    @pytest.mark.parametrize("pooled", [False, True])
+    def test_what_is_being_opened_is_closed_too(self, server, database, url, pooled):
+        async def run():
+            async with PostgresStore(url):
+                pass  # makes the tables
+            async with asyncpg.create_pool(url, min_size=0) as pool:
+                store = PostgresStore(**({"pool": pool} if pooled else {"dsn": url}))
+                opens = asyncio.ensure_future(store.room_exists(ROOM) if pooled else store.init())
+                await asyncio.sleep(0)
+                await store.close()
+                told = await asyncio.gather(opens, return_exceptions=True)
+                return told, await none_left(server, database)
+
+        (told,), closed = asyncio.run(run())
+        assert closed and (told is False if pooled else isinstance(told, RuntimeError))
+
     def test_it_waits_also_for_calls_that_the_queue_had_no_room_for(self, url):
         async def run():
             store = PostgresStore(url)

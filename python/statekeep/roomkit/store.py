@@ -91,7 +91,8 @@ class PostgresStore(Rooms, Events, Members, People, Records, Upkeep):
 
     async def close(self) -> None:
         """Waits for the calls that are under way and disconnects. Closing twice does nothing; `init()` opens anew."""
-        store, self._store, self._figures = self._store, None, None
+        async with self._opening:  # what is being opened would stay open
+            store, self._store, self._figures = self._store, None, None
         lent, self._lent_pool = self._lent_pool, None
         try:
             if lent is not None:
