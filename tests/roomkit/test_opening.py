@@ -308,6 +308,17 @@ class TestLocks:
 
         assert asyncio.run(asyncio.wait_for(run(), 30)) == [0, 1, 2, "closed"]
 
+    def test_closing_ends_what_is_being_opened(self, server, database, url):
+        async def run():
+            manager = PostgresAdvisoryLockManager(url)
+            opens = asyncio.create_task(manager.init())
+            await asyncio.sleep(0)
+            await manager.close()
+            await opens
+            return await none_left(server, database)
+
+        assert asyncio.run(run())
+
     def test_many_openings_at_once_are_one(self, server, database, url):
         async def run():
             manager = PostgresAdvisoryLockManager(url)

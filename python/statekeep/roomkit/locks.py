@@ -90,7 +90,8 @@ class PostgresAdvisoryLockManager(RoomLockManager):
 
     async def close(self) -> None:
         """Waits until nobody holds or waits for a room, 60 s at most, and disconnects. Closing twice does nothing."""
-        session, self._session = self._session, None
+        async with self._opening:  # what is being opened would stay open
+            session, self._session = self._session, None
         if session is not None:
             try:
                 await session.unused(_CLOSE_SECONDS)
