@@ -141,8 +141,8 @@ KEEP_API keep_status keep_op_status(const keep_store *store, keep_op op);
 
 /* The result of a finished ticket: a JSON value when its status is KEEP_OK, else a JSON error
  *   {"status":"INVALID","op":"state.save","message":"…","sqlstate":"22P02","detail":"…","retry":false}
- * (sqlstate and detail only when the server gave them; "reason" with KEEP_UNKNOWN: "link", "deadline" or
- * "memory" (for the answer), with KEEP_DEADLINE: "queue" past "queue_ms"; retry: the same call may succeed later and
+ * (sqlstate and detail only when the server gave them, and never with KEEP_UNKNOWN; "reason" with that: "link", "deadline"
+ * or "memory" (for the answer), with KEEP_DEADLINE: "queue" past "queue_ms"; retry: the same call may succeed later and
  * repeating it does no harm). Ends in a NUL that size does not count. Borrowed until keep_release(). {NULL, 0} while
  * pending. */
 KEEP_API keep_text keep_op_result(const keep_store *store, keep_op op);
