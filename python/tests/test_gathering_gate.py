@@ -12,7 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from statekeep import sql
-from statekeep.gathering import AsyncDatabaseService, AsyncPooledDatabase, Config, PooledDatabase, engine, failures, gate
+from statekeep.gathering import (
+    AsyncDatabaseService,
+    AsyncPooledDatabase,
+    Config,
+    PooledDatabase,
+    engine,
+    failures,
+    gate,
+)
 from statekeep.gathering import service as services
 
 WATCHED = {gate.__file__, engine.__file__}
