@@ -147,8 +147,8 @@ def parse_gives(text):
     if len(columns) > LIMIT_OP_COLUMNS:
         raise Mistake(f"a result has at most {LIMIT_OP_COLUMNS} columns")
     objects = [name for name, _ in groupby(columns, lambda name: name.rpartition(".")[0]) if name]
-    if len(set(objects)) != len(objects) or any("." in name for name in objects):
-        raise Mistake("the fields of an object stand side by side and are no objects")
+    if len({*objects, *columns}) != len(objects) + len(columns) or any("." in name for name in objects):
+        raise Mistake("a name stands for one value; the fields of an object stand side by side and are no objects")
     return match[1], bool(match[2]), columns
 
 

@@ -79,6 +79,8 @@ def test_args_and_fails_may_be_continued():
     ("maybe {id, tags}", "one", "needs columns"),
     ("maybe {id, tags}", "maybe {a.id, tags, a.name}", "side by side"),
     ("maybe {id, tags}", "maybe {a.b.id, tags}", "no objects"),
+    ("maybe {id, tags}", "maybe {tags, tags.id}", "one value"),
+    ("maybe {id, tags}", "maybe {id, id}", "one value"),
     ("maybe {id, tags}", "maybe {" + ", ".join(f"c{n}" for n in range(41)) + "}", "at most 40"),
     ("batch: yes", "batch: perhaps", "batch is yes or no"),
     ("batch: yes", "batsh: yes", "below the description"),

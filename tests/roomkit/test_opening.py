@@ -60,7 +60,9 @@ def test_a_server_that_nobody_named_is_looked_for_where_asyncpg_does(server, dat
 
 @both
 @pytest.mark.parametrize("password", ["", ":wrong"], ids=["missing", "wrong"])
-def test_a_password_that_does_not_fit_is_refused_by_its_own_class(server, database, monkeypatch, tmp_path, make, password):
+def test_a_password_that_does_not_fit_is_refused_by_its_own_class(
+    server, database, monkeypatch, tmp_path, make, password
+):
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
     server.query("drop role if exists locked; create role locked login password 'right'")
     try:
