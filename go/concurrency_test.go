@@ -115,9 +115,9 @@ func TestDeadlineOfTheContextIsTheCalls(t *testing.T) {
 	store := openSilent(t, Options{})
 	for _, callers := range []int{1, 10} {
 		each(callers, func(int) {
+			start := time.Now()
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
-			start := time.Now()
 			_, err := store.Call(ctx, "state.load", "agent", "session")
 			took := time.Since(start)
 			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
