@@ -4864,11 +4864,12 @@ static const struct sql_piece room_count_unread_sql[] = {
      ") as m\n"
      "left join lateral (\n"
      "    select t.through, t.total, t.bounds[b.number + 1] as next, b.number * 512 as before\n"
-     "    from ", NULL},
+     "    from (\n"
+     "        select t.through, t.total, t.bounds || '{}' as bounds from ", NULL},
     {PIECE_IDENTIFIER, "room_event_tallies", NULL},
-    {PIECE_TEXT, " as t cross join lateral (select width_bucket(m.mark, t.bounds) as number) as b\n"
-     "    where t.room_id = i.room_id\n"
-     "    limit 1\n"
+    {PIECE_TEXT, " as t where t.room_id = i.room_id\n"
+     "        limit 1\n"
+     "    ) as t cross join lateral (select width_bucket(m.mark, t.bounds) as number) as b\n"
      ") as t on true", NULL},
 };
 

@@ -320,9 +320,11 @@ cross join lateral (
 ) as m
 left join lateral (
     select t.through, t.total, t.bounds[b.number + 1] as next, b.number * 512 as before
-    from {room_event_tallies} as t cross join lateral (select width_bucket(m.mark, t.bounds) as number) as b
-    where t.room_id = i.room_id
-    limit 1
+    from (
+        -- Of a large room the list is stored apart; with nothing appended it is fetched once, not at each use.
+        select t.through, t.total, t.bounds || '{}' as bounds from {room_event_tallies} as t where t.room_id = i.room_id
+        limit 1
+    ) as t cross join lateral (select width_bucket(m.mark, t.bounds) as number) as b
 ) as t on true;
 
 -- op: room.list_read_markers
