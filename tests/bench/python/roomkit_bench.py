@@ -65,8 +65,9 @@ def workload(store, side, name, rooms):
         "get_room": lambda n: store.get_room(f"read-{n % ROOMS}"),
         "unread": lambda n: store.get_unread_count(f"read-{n % ROOMS}", "c0"),
         "unread, large room": lambda n: store.get_unread_count("large", "c0"),
-        "all unread": lambda n: store.get_unread_count(f"read-{n % ROOMS}", "nobody"),
+        "unread, small room": lambda n: store.get_unread_count("read-1", "c0"),
         "all unread, large room": lambda n: store.get_unread_count("large", "nobody"),
+        "all unread, small room": lambda n: store.get_unread_count("read-1", "nobody"),
         "context": lambda n: store.load_room_context(f"read-{n % ROOMS}"),
         "list_events(50)": lambda n: store.list_events(f"read-{n % ROOMS}", after_index=n * 7919 % (FILLED - 50)),
         "list_rooms": lambda n: store.list_rooms(limit=20),
@@ -185,7 +186,7 @@ async def compare_sizes(ours, admin, options):
     await copy_room(admin, "read-0", "large", options.events)
     await admin.execute("analyze")
     for name in ("unread", "all unread"):
-        calls = [workload(ours, "ours", name + size, 1) for size in (", large room", "")]
+        calls = [workload(ours, "ours", f"{name}, {size} room", 1) for size in ("large", "small")]
         rows.append(await compare(f"{name}, large / small", calls, 64, FLAT, options))
     small = min(1000, options.rooms)
     names = ("list_rooms", "find_latest_room", "route by number", "route by channel")
