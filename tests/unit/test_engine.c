@@ -1,44 +1,13 @@
 /* The public interface on a real server: what a C host relies on and the conformance suite cannot see from outside. */
-#include "check.h"
-
-#include "embedded.h"
-#include "statekeep.h"
+#include "store.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static const char *dsn;
-
-static keep_text text(const char *data)
-{
-    return (keep_text){data, strlen(data)};
-}
-
-static keep_store *open_store(const char *options)
-{
-    keep_store *store;
-    CHECK(keep_open(&store, dsn, options) == KEEP_OK);
-    return store;
-}
-
-static void close_store(keep_store *store)
-{
-    CHECK(keep_close(store, 5000) == KEEP_OK);
-    keep_free(store);
-}
-
-static keep_status finish(keep_store *store, keep_op op)
-{
-    keep_status status = keep_wait(store, op, 60000);
-    keep_release(store, op);
-    return status;
-}
 
 static keep_op save(keep_store *store, const char *session, const char *state)
 {
@@ -422,13 +391,8 @@ static void test_bad_calls(void)
 
 int main(void)
 {
-    struct embedded *server = NULL;
-    char *conninfo = NULL, *error = NULL;
-    if (embedded_join("embedded:?temp=1", &server, &conninfo, &error) != KEEP_OK) {
-        fprintf(stderr, "%s\n", error);
+    if (!server_start())
         return 1;
-    }
-    dsn = conninfo;
     keep_store *store = open_store(NULL);
     CHECK(finish(store, keep_state_setup(store, 60000)) == KEEP_OK);
     test_trips();
@@ -446,7 +410,5 @@ int main(void)
     test_refused_openings();
     test_bad_calls();
     close_store(store);
-    embedded_leave(server);
-    keep_alloc(conninfo, 0);
-    return check_failures != 0;
+    return server_end();
 }

@@ -1,41 +1,10 @@
 /* SQL of the caller's own on a real server: what a C host relies on and the conformance suite cannot see from outside. */
-#include "check.h"
-
-#include "embedded.h"
-#include "statekeep.h"
+#include "store.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static const char *dsn;
-
-static keep_text text(const char *data)
-{
-    return (keep_text){data, data ? strlen(data) : 0};
-}
-
-static keep_store *open_store(const char *options)
-{
-    keep_store *store;
-    CHECK(keep_open(&store, dsn, options) == KEEP_OK);
-    return store;
-}
-
-static void close_store(keep_store *store)
-{
-    CHECK(keep_close(store, 5000) == KEEP_OK);
-    keep_free(store);
-}
-
-static keep_status finish(keep_store *store, keep_op op)
-{
-    keep_status status = keep_wait(store, op, 60000);
-    keep_release(store, op);
-    return status;
-}
 
 static keep_op query(keep_store *store, keep_lease lease, const char *sql)
 {
@@ -417,14 +386,9 @@ static void test_no_memory(void)
 
 int main(void)
 {
-    struct embedded *server = NULL;
-    char *conninfo = NULL, *error = NULL;
     keep_io.alloc = counted_alloc;
-    if (embedded_join("embedded:?temp=1", &server, &conninfo, &error) != KEEP_OK) {
-        fprintf(stderr, "%s\n", error);
+    if (!server_start())
         return 1;
-    }
-    dsn = conninfo;
     test_parameters();
     test_unread();
     test_pending_at_the_return();
@@ -434,7 +398,5 @@ int main(void)
     test_fork();
     test_threads();
     test_no_memory();
-    embedded_leave(server);
-    keep_alloc(conninfo, 0);
-    return check_failures != 0;
+    return server_end();
 }

@@ -1,19 +1,14 @@
 /* Blocking callers on a real server: who waits for whom, the options "gather" and "queue_ms". Where a time matters the clock
  * stands still until the test moves it. */
-#include "check.h"
-
-#include "embedded.h"
-#include "statekeep.h"
+#include "store.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <unistd.h>
 
-enum { PATIENT_MS = 60000, NOT_HELD = 32 /* calls after one that was held in vain */ };
+enum { NOT_HELD = 32 /* calls after one that was held in vain */ };
 
-static const char *dsn;
 static int64_t (*real_now_us)(void);
 static _Atomic int64_t stopped_us; /* 0: the clock runs */
 static _Atomic int slowed = 1;     /* and so many times slower than the real one */
@@ -36,24 +31,6 @@ static void clock_stop(void)
     stopped_us = real_now_us();
 }
 
-static keep_text text(const char *data)
-{
-    return (keep_text){data, strlen(data)};
-}
-
-static keep_store *open_store(const char *options)
-{
-    keep_store *store;
-    CHECK(keep_open(&store, dsn, options) == KEEP_OK);
-    return store;
-}
-
-static void close_store(keep_store *store)
-{
-    CHECK(keep_close(store, 5000) == KEEP_OK);
-    keep_free(store);
-}
-
 static keep_op save(keep_store *store, const char *session, int deadline_ms)
 {
     return keep_state_save(store, KEEP_TEXT("wait"), text(session), KEEP_TEXT("{}"), deadline_ms);
@@ -62,13 +39,6 @@ static keep_op save(keep_store *store, const char *session, int deadline_ms)
 static keep_op load(keep_store *store)
 {
     return keep_state_load(store, KEEP_TEXT("wait"), KEEP_TEXT("nobody's"), PATIENT_MS);
-}
-
-static keep_status finish(keep_store *store, keep_op op)
-{
-    keep_status status = keep_wait(store, op, PATIENT_MS);
-    keep_release(store, op);
-    return status;
 }
 
 static bool says(keep_store *store, keep_op op, const char *wanted)
@@ -436,13 +406,8 @@ static void test_ended_by_another(bool release)
 
 int main(void)
 {
-    struct embedded *server = NULL;
-    char *conninfo = NULL, *error = NULL;
-    if (embedded_join("embedded:?temp=1", &server, &conninfo, &error) != KEEP_OK) {
-        fprintf(stderr, "%s\n", error);
+    if (!server_start())
         return 1;
-    }
-    dsn = conninfo;
     real_now_us = keep_io.now_us;
     real_timer = keep_io.watch_timer;
     keep_io.now_us = clock_now_us;
@@ -464,7 +429,5 @@ int main(void)
     test_close_while_held();
     test_ended_by_another(true);
     test_ended_by_another(false);
-    embedded_leave(server);
-    keep_alloc(conninfo, 0);
-    return check_failures != 0;
+    return server_end();
 }
