@@ -35,6 +35,10 @@ coalesce(case when d.source -> 'raw_payload' not in ('{}', 'null')
     || coalesce(case when d.source ->> 'verification' is not null
         then jsonb_build_object('verification', d.source -> 'verification') end, '{}')
 
+-- How many rows a page may need, its offset's included: two numbers whose sum fits, however large they were.
+-- text: reach
+least(f."limit", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)
+
 -- What a filter asks for, read once: conditions on columns cost a row next to nothing.
 -- text: wanted
 i.filter ->> 'visibility' as visibility, case when jsonb_typeof(i.filter -> 'event_types') = 'array'
@@ -349,14 +353,14 @@ cross join lateral (
                 select {+columns} from {room_events} as e
                 where f.kind = 'all' and f.backward and e.room_id = f.room_id
                     and e.index < coalesce(f.before_index, 2147483648) and {+condition}
-                order by e.index desc limit least(f."limit", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)
+                order by e.index desc limit {+reach}
             )
             union all
             (
                 select {+columns} from {room_events} as e
                 where f.kind = 'all' and not f.backward and e.room_id = f.room_id
                     and e.index > coalesce(f.after_index, -2147483649) and {+condition}
-                order by e.index limit least(f."limit", 1::bigint << 62) + least(coalesce(f.skip, 0), (1::bigint << 62) - 1)
+                order by e.index limit {+reach}
             )
             union all
             select {+columns} from {room_events} as e
