@@ -384,6 +384,48 @@ static void test_no_memory(void)
     CHECK(refused > 50 && refused < 3000);
 }
 
+static void tell(PGconn *link)
+{
+    PGresult *result = PQexec(link, "select pg_notify('news', repeat('x', 1000))");
+    CHECK(PQresultStatus(result) == PGRES_TUPLES_OK);
+    PQclear(result);
+}
+
+/* Of two calls that wait the first has no memory for the notification: the second gets it, and does not wait for the
+ * next one. */
+static void test_notification_without_memory(void)
+{
+    PGconn *link = PQconnectdb(dsn);
+    keep_store *store = open_store(NULL);
+    keep_lease lease = take(store);
+    CHECK(run(store, lease, "listen news") == KEEP_OK);
+    int starved = 0;
+    for (long refused = 1; refused <= 8; refused++) {
+        keep_op first = keep_notification(store, lease, PATIENT_MS);
+        keep_op second = keep_notification(store, lease, PATIENT_MS);
+        refuse(refused);
+        tell(link);
+        keep_status status = keep_wait(store, first, 300);
+        refuse(0);
+        if (status == KEEP_NO_MEMORY) {
+            starved++;
+            CHECK(keep_wait(store, second, 5000) == KEEP_OK);
+        } else {
+            tell(link);
+        }
+        if (status == KEEP_PENDING) { /* dropped, as there was no memory to keep it */
+            CHECK(keep_wait(store, first, PATIENT_MS) == KEEP_OK);
+            tell(link);
+        }
+        CHECK(finish(store, second) == KEEP_OK);
+        keep_release(store, first);
+    }
+    CHECK(starved > 0);
+    PQfinish(link);
+    keep_lease_return(store, lease);
+    close_store(store);
+}
+
 int main(void)
 {
     keep_io.alloc = counted_alloc;
@@ -394,6 +436,7 @@ int main(void)
     test_pending_at_the_return();
     test_copy_out_of_turn();
     test_notifications_kept();
+    test_notification_without_memory();
     test_hold();
     test_fork();
     test_threads();
