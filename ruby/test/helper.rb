@@ -34,11 +34,11 @@ module StoreTests
   end
 
   # An agent's name that no other test has.
-  def agent
-    @agent ||= SecureRandom.hex(8)
-  end
+  attr_reader :agent
 
+  # Here and not at the first use, which may be many threads' at once.
   def setup
+    @agent = SecureRandom.hex(8)
     store
   end
 

@@ -49,9 +49,13 @@ module SimpleAcpTests
     Storage::PostgreSQL.new(options).tap { |made| @closing << made }
   end
 
+  # One for the test, also when many threads are the first to ask.
   def storage
-    @storage ||= open
+    OPENING.synchronize { @storage ||= open }
   end
+
+  OPENING = Mutex.new
+  private_constant :OPENING
 
   # A handle of the test's schema, as a user of the storage has one.
   def handle(**options)
