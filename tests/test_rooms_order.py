@@ -186,6 +186,17 @@ def test_an_edit_that_comes_while_a_delete_waits_to_be_committed_is_told(beside,
     assert marked == [("edit",), ("target",)]
 
 
+def test_a_change_in_a_room_without_an_index_sequence_begins_one(beside):
+    connection, _ = beside
+    call(connection, "room.commit_event", ["room"], [event("target", {"type": "text"})], [True])
+    connection.execute("delete from event_sequences; update events set index = 7")  # as events put in by hand
+    (index, late), = call(connection, "room.commit_change", "room", event("edit", changing("edit", "target"), type="edit"),
+                          event("target", {"type": "text", "body": "anew"}), True)
+    assert (index, late) == (0, False)
+    assert connection.execute("select next_index from event_sequences").fetchall() == [(1,)]
+    assert connection.execute("select content ->> 'body' from events where id = 'target'").fetchall() == [("anew",)]
+
+
 def keyed(name, key):
     return event(name, {"type": "text"}, idempotency_key=key)
 

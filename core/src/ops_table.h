@@ -4468,8 +4468,8 @@ static const struct sql_piece room_commit_change_sql[] = {
      "    || coalesce(case when d.source ->> 'verification' is not null\n"
      "        then jsonb_build_object('verification', d.source -> 'verification') end, '{}')\n"
      "    from (select $3::jsonb as event, $3::jsonb -> 'source' as source) as d\n"
-     "    where t.id = d.event ->> 'id' and t.room_id = $1::text and exists (select from held)\n"
-     "    returning t.id\n"
+     "    where t.id = d.event ->> 'id' and t.room_id = $1::text and (select count(*) from held) < 2\n"
+     "    returning t.room_id\n"
      "),\n"
      "marked as (\n"
      "    update ", NULL},
@@ -4480,10 +4480,11 @@ static const struct sql_piece room_commit_change_sql[] = {
      "        and t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $3::jsonb ->> 'id'\n"
      "),\n"
      "sequence as (\n"
-     "    update ", NULL},
+     "    insert into ", NULL},
     {PIECE_IDENTIFIER, "room_event_sequences", NULL},
-    {PIECE_TEXT, " as s set next_index = s.next_index + 1\n"
-     "    where s.room_id = $1::text and exists (select from changed)\n"
+    {PIECE_TEXT, " as s (room_id, next_index)\n"
+     "    select c.room_id, 1 from changed as c\n"
+     "    on conflict (room_id) do update set next_index = s.next_index + 1\n"
      "    returning s.next_index - 1 as index\n"
      "),\n"
      "placed as materialized (select d.n, d.event, d.source, s.index from d cross join sequence as s),\n"

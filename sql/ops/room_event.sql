@@ -534,8 +534,8 @@ with d as (
 changed as (
     update {room_events} as t set {+rewrite}
     from (select $3::jsonb as event, $3::jsonb -> 'source' as source) as d
-    where t.id = d.event ->> 'id' and t.room_id = $1::text and exists (select from held)
-    returning t.id
+    where t.id = d.event ->> 'id' and t.room_id = $1::text and (select count(*) from held) < 2
+    returning t.room_id
 ),
 marked as (
     update {room_events} as t set metadata = t.metadata || '{"deleted": true}'
@@ -543,8 +543,9 @@ marked as (
         and t.room_id = $1::text and t.content ->> 'type' = 'edit' and t.content ->> 'target_event_id' = $3::jsonb ->> 'id'
 ),
 sequence as (
-    update {room_event_sequences} as s set next_index = s.next_index + 1
-    where s.room_id = $1::text and exists (select from changed)
+    insert into {room_event_sequences} as s (room_id, next_index)
+    select c.room_id, 1 from changed as c
+    on conflict (room_id) do update set next_index = s.next_index + 1
     returning s.next_index - 1 as index
 ),
 placed as materialized (select d.n, d.event, d.source, s.index from d cross join sequence as s),
