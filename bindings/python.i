@@ -102,7 +102,6 @@ static PyObject *op_result(keep_store *store, keep_op op, int waits, int as_byte
 %ignore keep_free; /* the capsule's */
 %ignore keep_submit;
 %ignore keep_cancel;
-%ignore keep_poll;
 %ignore keep_next;
 %ignore keep_op_status;
 %ignore keep_op_result;

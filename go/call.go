@@ -69,7 +69,7 @@ func (s *Store) makeCall() *call {
 				return false
 			}
 		}
-		s.drain(c)
+		s.step(c)
 		return len(c.done) > 0
 	}
 	return c

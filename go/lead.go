@@ -78,7 +78,7 @@ func (s *Store) watch() {
 			tick.Reset(idleAfter)
 			continue
 		}
-		s.raw.Read(func(uintptr) bool { return s.drain(nil) > 0 && s.pending.Load() == 0 })
+		s.raw.Read(func(uintptr) bool { return s.step(nil) > 0 && s.pending.Load() == 0 })
 		s.leading.Store(false)
 		s.needLeader()
 		if !tick.Stop() {
@@ -89,6 +89,16 @@ func (s *Store) watch() {
 		}
 		tick.Reset(idleAfter)
 	}
+}
+
+// step is drain for whoever the poller has woken. Every wake-up may mean room, without a ticket to tell of it: a call that was
+// given up keeps its place until the server has answered.
+func (s *Store) step(until *call) int {
+	count := s.drain(until)
+	if s.waiting.Load() > 0 {
+		s.signalFreed()
+	}
+	return count
 }
 
 // drain steps the engine until it has nothing to do, or until the call, if one is given, is finished. It wakes those

@@ -188,10 +188,10 @@ class _Calls:
                 self._as_bytes.add(ticket)
             if not self._scheduled:
                 self._schedule()
-        elif ticket[0] != _core.KEEP_FULL or not self._pending:
-            _finish(head.future, ticket[0], ticket[1], head.op)  # full though nothing is in it: it will never fit
+        elif ticket[0] != _core.KEEP_FULL:
+            _finish(head.future, ticket[0], ticket[1], head.op)
         else:
-            return False
+            return False  # also when nobody waits for any of what fills it: each answer of the server makes a step
         return True
 
     async def drain(self, timeout: float) -> None:

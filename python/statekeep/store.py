@@ -21,6 +21,7 @@ from .operations import NOUNS, call
 from .texts import from_json, refusal, to_milliseconds
 
 _DEADLINE_MS = 30_000  # what the engine takes when the option "deadline_ms" is not given
+_RETRY = 0.02  # seconds; room can also come without a caller of ours, by the answer to a call that was given up
 
 if TYPE_CHECKING:  # written when the package is built
     from ._methods import Nouns  # type: ignore[import-not-found, unused-ignore]
@@ -75,7 +76,7 @@ class _BlockingCalls:
     """The engine's store with calls that block.
 
     The engine answers FULL at once when its queue is; callers then stand in a line, first come first served, and the
-    first one tries again whenever a call has ended.
+    first one tries again whenever a call has ended, and now and then.
     """
 
     def __init__(self, dsn: str | None, options: dict[str, Any]) -> None:
@@ -145,13 +146,15 @@ class _BlockingCalls:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise Deadline("no room in the queue before the deadline", op, retry=True)
-            if self._line[0] is turn:
+            first = self._line[0] is turn
+            if first:
+                _core.keep_poll(self.handle)
                 ticket: int | tuple[int, Any] = start(
                     self.handle, *arguments, -1 if left is None else to_milliseconds(left), 0
                 )
                 if isinstance(ticket, int) or ticket[0] != _core.KEEP_FULL:
                     return ticket
-            turn.wait(left)
+            turn.wait(min(left or _RETRY, _RETRY) if first else left)
 
     def _call_next(self) -> None:
         try:

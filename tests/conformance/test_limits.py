@@ -138,6 +138,22 @@ def test_who_waits_for_room_ends_by_its_own_deadline(adapter, states):
     store.close()
 
 
+def test_room_comes_also_from_a_call_that_was_given_up(adapter, states):
+    """What was sent keeps its place in the queue until the server's answer, which then nobody waits for."""
+    if not adapter.can["waits_when_full"]:
+        pytest.skip("C answers FULL at once")
+    store = adapter.open(states.dsn, queue=1, **PATIENT)
+    assert store.load("a", "s") == "null"
+    with states.locked():
+        assert store.save("a", "given up", "1", 300).answer().status == "UNKNOWN"
+        waits = store.save("a", "waits", "2")
+        time.sleep(0.5)
+        assert not waits.done()
+    assert [answer.status for answer in answers([waits], 10)] == ["OK"]
+    assert states.states()["waits"] == "2"
+    store.close()
+
+
 def test_a_queue_full_of_bytes(adapter, states):
     document = Json('"' + "x" * 30_000 + '"')
     store = adapter.open(states.dsn, queue_bytes=100_000, **PATIENT)
