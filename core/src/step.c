@@ -57,6 +57,8 @@ void step(keep_store *store, int timeout_ms)
         keep_io.watch_quiet(store->watch);
         pool_woken(store);
     }
+    if (store->state == STORE_CLOSED)
+        return; /* by another thread, while this one waited */
     if (timers)
         step_timers(store);
     wait_pump(store);

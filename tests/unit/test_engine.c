@@ -322,6 +322,34 @@ static void test_interrupt(void)
     close(listener);
 }
 
+static keep_store *closing;
+static int (*real_wait)(struct watch *watch, struct watch_event *events, int capacity,
+                        int timeout_ms);
+
+/* Another thread closes the store while this one waits, and is woken by its timer. */
+static int wait_for_the_end(struct watch *watch, struct watch_event *events, int capacity,
+                            int timeout_ms)
+{
+    (void)watch, (void)capacity, (void)timeout_ms;
+    keep_io.watch_wait = real_wait;
+    CHECK(keep_close(closing, 0) == KEEP_OK);
+    events[0] = (struct watch_event){.tag = WATCH_TAG_TIMER};
+    return 1;
+}
+
+static void test_close_while_there_is_no_server(void)
+{
+    char silent[64];
+    int listener = listen_silently(silent, sizeof silent);
+    CHECK(keep_open(&closing, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
+    keep_op op = load(closing, "never");
+    real_wait = keep_io.watch_wait;
+    keep_io.watch_wait = wait_for_the_end;
+    CHECK(finish(closing, op) == KEEP_CLOSED);
+    keep_free(closing);
+    close(listener);
+}
+
 static void test_no_server(void)
 {
     char silent[64];
@@ -406,6 +434,7 @@ int main(void)
     test_close();
     test_fork();
     test_interrupt();
+    test_close_while_there_is_no_server();
     test_no_server();
     test_refused_openings();
     test_bad_calls();
