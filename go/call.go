@@ -63,6 +63,9 @@ type call struct {
 func (s *Store) makeCall() *call {
 	c := &call{done: make(chan struct{}, 1)}
 	c.delivered = func(uintptr) bool {
+		if len(c.done) > 0 { // by the last leader, or by who collected
+			return true
+		}
 		if !c.waited { // the answer is hardly there yet, so a cheaper look will do
 			c.waited = true
 			if !s.readable() {

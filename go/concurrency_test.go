@@ -272,21 +272,3 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
-
-// Calls that lead for themselves, calls that are led, and idle times in between: none may be left without a leader.
-func TestLeadPassesOn(t *testing.T) {
-	store := openTest(t, Options{})
-	each(3, func(caller int) {
-		random := rand.New(rand.NewSource(int64(caller)))
-		for turn := 0; turn < 300; turn++ {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			if err := store.Ping(ctx); err != nil {
-				t.Errorf("caller %d: %v", caller, err)
-			}
-			cancel()
-			if random.Intn(20) == 0 {
-				time.Sleep(time.Duration(random.Intn(25)) * time.Millisecond)
-			}
-		}
-	})
-}

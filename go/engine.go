@@ -110,18 +110,26 @@ func (e *engine) giveBack(lease uint64) { C.keep_lease_return(e.store, C.keep_le
 
 func (e *engine) cancel(ticket uint64) { C.keep_cancel(e.store, C.keep_op(ticket)) }
 
-// drain steps the engine once and gives each finished call to deliver. The results are borrowed until the next drain,
-// which gives their tickets back.
-func (e *engine) drain(deliver func(finished)) {
-	e.held = C.drain(e.store, e.list, e.held)
+// drain steps the engine once and gives each finished call to deliver. The results are borrowed until the next drain or
+// collect, which gives their tickets back.
+func (e *engine) drain(deliver func(finished)) { e.take(deliver, 1) }
+
+// collect is drain without the step: it leaves the descriptor as it is.
+func (e *engine) collect(deliver func(finished)) { e.take(deliver, 0) }
+
+func (e *engine) take(deliver func(finished), steps C.int) {
+	e.held = C.drain(e.store, e.list, e.held, steps)
 	for _, call := range unsafe.Slice(e.list, int(e.held)) {
 		deliver(finished{ticket: uint64(call.op), status: int(call.status), result: borrow(call.data, call.size)})
 	}
 }
 
+// full says that the last drain or collect may have left finished calls behind.
+func (e *engine) full() bool { return e.held == C.FINISHED_MOST }
+
 // more says whether another drain has something to do. The runtime's poller is edge-triggered and would sleep on what one
 // step left unread.
-func (e *engine) more() bool { return e.held == C.FINISHED_MOST || e.readable() }
+func (e *engine) more() bool { return e.full() || e.readable() }
 
 func (e *engine) readable() bool { return C.readable(e.store) != 0 }
 

@@ -109,12 +109,13 @@ static inline int collect(keep_store *store, finished *list)
     return count;
 }
 
-// Gives back the tickets of the last time, steps the engine, collects the next ones.
-static inline int drain(keep_store *store, finished *list, int held)
+// Gives back the tickets of the last time, steps the engine if told to, collects the next ones.
+static inline int drain(keep_store *store, finished *list, int held, int steps)
 {
     for (int i = 0; i < held; i++)
         keep_release(store, list[i].op);
-    keep_poll(store);
+    if (steps)
+        keep_poll(store);
     return collect(store, list);
 }
 

@@ -102,7 +102,8 @@ func (s *Store) step(until *call) int {
 }
 
 // drain steps the engine until it has nothing to do, or until the call, if one is given, is finished. It wakes those
-// whose calls are finished, and gives their number.
+// whose calls are finished, and gives their number. Only who leads may step: the poller tells of the descriptor once, when
+// it becomes readable, and looks again before it wakes the leader, which would sleep on when another one had the events.
 func (s *Store) drain(until *call) int {
 	s.drainMu.Lock()
 	defer s.drainMu.Unlock()
@@ -119,6 +120,20 @@ func (s *Store) drain(until *call) int {
 		}
 	}
 	return count
+}
+
+// collect is drain for who does not lead: it wakes those whose calls are finished, and gives back the tickets of calls
+// that were delivered before, but leaves the events to the leader.
+func (s *Store) collect() {
+	s.drainMu.Lock()
+	defer s.drainMu.Unlock()
+	for more := s.engine != nil; more; more = s.engine.full() {
+		gaveBack := s.engine.held > 0
+		s.engine.collect(s.deliver)
+		if gaveBack {
+			s.signalFreed()
+		}
+	}
 }
 
 // readable says whether a drain has something to do.

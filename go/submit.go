@@ -71,7 +71,7 @@ func (s *Store) letGo(ctx context.Context, c *call, ticket uint64) ([]byte, erro
 	isLease := c.request == requestLease
 	s.cancel(ticket)
 	if isLease { // it may have been granted meanwhile, and must not be lost
-		s.drain(nil)
+		s.collect()
 		<-c.done
 		return s.outcome(ctx, c)
 	}
@@ -135,7 +135,7 @@ func (s *Store) submitInTurn(ctx context.Context, c *call) (uint64, error) {
 		if !full {
 			return ticket, nil
 		}
-		s.drain(nil) // gives back the tickets of calls that were delivered last
+		s.collect() // gives back the tickets of calls that were delivered last
 		select {
 		case <-s.freed:
 		case <-s.closing:
@@ -170,7 +170,7 @@ func (s *Store) trySubmit(ctx context.Context, c *call) (ticket uint64, full boo
 	s.calls[slot].Store(c)
 	s.mu.RUnlock()
 	if submitted.status != statusPending {
-		s.drain(nil) // finished while it was submitted: no wake-up need come for it
+		s.collect() // finished while it was submitted
 	}
 	return submitted.ticket, false
 }
