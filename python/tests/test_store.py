@@ -67,13 +67,15 @@ def test_waiting_for_room_ends_by_the_deadline(silent):
     store = statekeep.open(**silent, queue=1)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(store.admin.ping)
-        time.sleep(0.1)
-        with pytest.raises(statekeep.Deadline, match="queue"):
-            store.state.load("a", "s", timeout=0.05)
-        assert not first.done()
+        for _ in range(200):
+            with pytest.raises(statekeep.Deadline) as told:
+                store.state.load("a", "s", timeout=0.05)
+            if "queue" in str(told.value):  # else it was there before the first one
+                break
+        assert "queue" in str(told.value) and not first.done()
         store.close(0)
         with pytest.raises(statekeep.Closed):
-            first.result(10)
+            first.result(60)
 
 
 def test_timeout_is_the_engine_s_deadline(silent):
@@ -82,7 +84,7 @@ def test_timeout_is_the_engine_s_deadline(silent):
         with pytest.raises(TimeoutError) as caught:
             store.state.load("a", "s", timeout=0.2)
         assert isinstance(caught.value, statekeep.Deadline)
-        assert 0.19 < time.monotonic() - started < 2
+        assert 0.19 < time.monotonic() - started < 20  # the call's own, not the store's of 30 s
 
 
 @pytest.fixture
@@ -95,36 +97,47 @@ def interruptible():
 
 def test_keyboard_interrupt_ends_a_call(silent, interruptible):
     with statekeep.open(**silent) as store:
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
             store.admin.ping()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20  # not at the call's deadline, which is after 30 s
         store.close(0)
 
 
 def test_a_signal_that_raises_nothing_interrupts_nothing(silent):
     seen = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(time.monotonic()))
+    store = statekeep.open(**silent)
+
+    def signals():
+        for _ in range(5):
+            time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.05)
+        store.close(0)
+
+    thread = threading.Thread(target=signals)
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(True))
     try:
-        with statekeep.open(**silent) as store:
-            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-            with pytest.raises(statekeep.Deadline):
-                store.admin.ping(timeout=0.5)
-            assert seen and time.monotonic() - seen[0] > 0.2
+        thread.start()
+        with pytest.raises(statekeep.Closed):  # which ends the call: no signal did
+            store.admin.ping()
     finally:
+        thread.join()
         signal.signal(signal.SIGUSR1, before)
+    assert seen
 
 
 def test_other_threads_run_while_one_waits(silent):
     with statekeep.open(**silent) as store, ThreadPoolExecutor(1) as pool:
-        call = pool.submit(store.admin.ping, timeout=1)
         started = time.monotonic()
+        call = pool.submit(store.admin.ping, timeout=20)
         sum(range(1000))
         time.sleep(0.05)
-        assert time.monotonic() - started < 0.9 and not call.done()
-        with pytest.raises(statekeep.Deadline):
-            call.result(10)
+        assert time.monotonic() - started < 10 and not call.done()
+        store.close(0)
+        with pytest.raises(statekeep.Closed):
+            call.result(60)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -148,7 +161,7 @@ def test_a_forked_child_opens_its_own(dsn, store, agent):
 
 
 def python(code, *arguments):
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=150)
 
 
 def test_the_interpreter_exits_though_a_thread_waits(silent):
