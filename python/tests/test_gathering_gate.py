@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import os
 import queue
 import signal
 import sys
 import threading
 import time
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -86,18 +88,27 @@ def test_an_interrupt_anywhere_leaks_no_place(config):
             if not met:
                 break
         assert number > 30
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while pool._engine.store.admin.stats()["leases"]["out"]:  # until the server has reset them
             assert time.monotonic() < deadline
             pool.execute("select 1")
 
 
 def test_who_is_interrupted_in_line_lets_the_others_pass(config):
+    def alarm():
+        deadline = time.monotonic() + 60
+        while not pool.stats["requests_waiting"]:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGALRM)
+
     former = signal.signal(signal.SIGALRM, interrupt)
+    thread = threading.Thread(target=alarm)
     try:
         with PooledDatabase(config, 0, 1) as pool:
             with pool.connect():
-                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                thread.start()
                 with pytest.raises(Interrupt), pool.connect():
                     pass
                 assert pool.stats["requests_waiting"] == 0
@@ -105,19 +116,31 @@ def test_who_is_interrupted_in_line_lets_the_others_pass(config):
                 pass
             assert pool.stats["pool_available"] == 1
     finally:
+        thread.join()
         signal.signal(signal.SIGALRM, former)
 
 
-def test_the_collector_may_end_a_place_in_the_midst_of_another_s_entering():
+def test_the_collector_may_end_a_place_in_the_midst_of_another_s_entering(monkeypatch):
+    class Turn(queue.SimpleQueue):
+        def get(self, timeout):
+            try:
+                return super().get(timeout=timeout)
+            except queue.Empty:
+                waited.append(number)
+                raise
+
     def end():
-        moments.append(time.monotonic())
+        if not waited:
+            ended.append(number)
         first.leave()
 
+    monkeypatch.setattr(gate, "queue", types.SimpleNamespace(SimpleQueue=Turn, Empty=queue.Empty))
+    waited, ended = [], []
     for number in itertools.count(1):
-        turns, second, moments = gate.Gate(1), [], [time.monotonic()]
-        first = turns.enter(0)
+        turns, second = gate.Gate(1), []
+        first = turns.enter(1)
         at_line(lambda: second.append(turns.enter(1)), number, end)
-        if moments[-1] - moments[0] > 0.5:
+        if number not in ended:
             break  # so far it does not come before the waiting is over
         assert second and (turns.out, turns.waiting) == (1, 0), f"overheard at line {number}"
     assert number > 10
@@ -142,9 +165,10 @@ def test_turns_are_taken_in_order_and_no_more_than_the_size_are_within():
             time.sleep(0.001)
     with pytest.raises(failures.PoolTimeout, match="2 of 2 are out, 6 wait"):
         turns.enter(0.01)
-    for _ in threads:
+    for number in range(3, 11):
         told.put(None)
-        time.sleep(0.01)
+        while len(order) < min(number, 8):  # until the next one is within
+            time.sleep(0.001)
     for thread in threads:
         thread.join()
     assert sorted(order[:2]) == [0, 1] and order[2:] == [2, 3, 4, 5, 6, 7] and max(most) == 2
@@ -186,7 +210,7 @@ def test_a_task_that_is_cancelled_at_its_turn_leaks_no_place(turns_of_the_loop):
             await asyncio.sleep(0)
         tasks[0].cancel()
         tasks[1].cancel()
-        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
         assert done[2:] == [None, None] and (turns.out, turns.waiting) == (0, 0)
 
     asyncio.run(main())
@@ -224,7 +248,7 @@ def test_connections_of_before_a_resize_are_ended_on_a_loop_too(config):
                 async with pool.connect():
                     await pool.resize(0, 3)
                 assert (await first.execute("select 1 as one"))[0]["one"] == 1
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while former.connections():
                     await asyncio.sleep(0.01)
             await pool.execute("select 1")
@@ -233,7 +257,7 @@ def test_connections_of_before_a_resize_are_ended_on_a_loop_too(config):
 
 
 def test_an_advisory_lock_cancelled_within_its_statement_gives_its_connection_back(config, monkeypatch):
-    monkeypatch.setattr(services, "_lock", lambda *_: ("select pg_sleep(60)", []))
+    monkeypatch.setattr(services, "_lock", lambda *_: ("select pg_sleep(600)", []))
 
     async def locked(service):
         async with service.advisory_lock(1, 7):
@@ -247,7 +271,7 @@ def test_an_advisory_lock_cancelled_within_its_statement_gives_its_connection_ba
             task.cancel()
             await asyncio.wait([task])  # which holds the task's frames: nothing is dropped yet
             assert task.cancelled() and service.stats["pool_available"] == 1
-            assert (await asyncio.wait_for(service.execute_one("select 1 as one"), 10))["one"] == 1
+            assert (await asyncio.wait_for(service.execute_one("select 1 as one"), 60))["one"] == 1
 
     asyncio.run(main())
 
