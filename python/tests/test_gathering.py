@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from statekeep.gathering import (
     actions,
     failures,
 )
+from statekeep.gathering import pool as pools
 from statekeep.gathering.placeholders import translate
 
 
@@ -232,14 +234,10 @@ def test_one_object_serves_several_loops(config):
 
 @pytest.mark.parametrize("turns", [2, 3, 20])
 @pytest.mark.parametrize("autocommit", [False, True])
-def test_a_connection_is_in_no_transaction_after_a_cancelled_block(config, db, table, turns, autocommit):
-    slow = []
-
+def test_a_connection_is_in_no_transaction_after_a_cancelled_begin(config, db, table, turns, autocommit):
     async def block(connection):
         async with connection.transaction():
-            if turns == 20:  # the end of the block waits behind it, and is cancelled
-                slow.append(asyncio.create_task(connection.execute(f"insert into {table} select 2 from pg_sleep(0.3)")))
-                await asyncio.sleep(0)
+            pass
 
     async def main():
         async with AsyncPooledDatabase(config, 1, 1) as pool:
@@ -251,6 +249,37 @@ def test_a_connection_is_in_no_transaction_after_a_cancelled_block(config, db, t
                 await asyncio.wait([task])
                 await connection.execute(f"insert into {table} values (1)")
                 await connection.commit()
+        return db.execute(f"select id from {table}")
+
+    assert [row["id"] for row in asyncio.run(main())] == [1]
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_a_connection_is_in_no_transaction_after_a_cancelled_end(config, db, table, autocommit):
+    held_up = f"insert into {table} select 2 from pg_advisory_xact_lock(hashtext('{table}'))"
+    behind = []  # which the end of the block waits
+
+    async def block(connection, ends):
+        async with connection.transaction():
+            behind.append(asyncio.create_task(connection.execute(held_up)))
+            await asyncio.sleep(0)
+            ends.set()
+
+    async def main():
+        ends = asyncio.Event()
+        async with AsyncPooledDatabase(config, 1, 2) as pool, pool.connect(autocommit=autocommit) as connection:
+            async with pool.transaction() as holder:
+                await holder.execute(f"select pg_advisory_xact_lock(hashtext('{table}'))")
+                task = asyncio.ensure_future(block(connection, ends))
+                await ends.wait()
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert not task.done()
+                task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            await connection.execute(f"insert into {table} values (1)")
+            await connection.commit()
         return db.execute(f"select id from {table}")
 
     assert [row["id"] for row in asyncio.run(main())] == [1]
@@ -351,21 +380,18 @@ def test_migrators_take_turns(config, tmp_path):
 
 
 def test_a_pool_of_20_runs_100_actions(config):
-    running = most = 0
+    all_at_once = None
 
     async def work(db, number):
-        nonlocal running, most
-        async with db.action(number, namespace=name, ttl=30) as run:
-            running += 1
-            most = max(most, running)
-            await asyncio.sleep(0.3)
-            running -= 1
+        async with db.action(number, namespace=name, ttl=60) as run:
+            await all_at_once.wait()
             return run.token
 
     async def main():
-        async with AsyncPooledDatabase(config, 4, 20) as db:
-            tokens = await asyncio.gather(*(work(db, n) for n in range(100)))
-            assert tokens == [1] * 100 and most == 100
+        nonlocal all_at_once
+        all_at_once = asyncio.Barrier(100)
+        async with AsyncPooledDatabase(config, 4, 20) as db, asyncio.timeout(60):
+            assert await asyncio.gather(*(work(db, n) for n in range(100))) == [1] * 100
 
     name = uuid.uuid4().hex
     asyncio.run(main())
@@ -374,8 +400,12 @@ def test_a_pool_of_20_runs_100_actions(config):
 def test_an_action_is_held_while_it_runs_and_finished_once(config, db):
     name = uuid.uuid4().hex
     due = datetime(2026, 1, 1, tzinfo=UTC)
-    with db.action(1, namespace=name, due=due, ttl=0.15) as run:
-        time.sleep(0.5)  # longer than its time: it is renewed
+    with db.action(1, namespace=name, due=due, ttl=6) as run:
+        ends = f"select expires_at from action_leases where action = '{name}:1'"
+        given, deadline = db.fetch_val(ends), time.monotonic() + 60
+        while db.fetch_val(ends) == given and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert db.fetch_val(ends) > given  # it is renewed
         with db.action(1, namespace=name, due=due) as other:
             assert other is None
         assert run.token == 1 and not run.lost
@@ -391,7 +421,7 @@ def test_who_lost_an_action_is_told(db):
     name = uuid.uuid4().hex
     with db.action(1, namespace=name, ttl=0.1) as run:
         db.execute("update action_leases set token = token + 1 where action = %s", [f"{name}:1"])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not run.lost and time.monotonic() < deadline:
             time.sleep(0.01)
         assert run.lost
@@ -400,14 +430,21 @@ def test_who_lost_an_action_is_told(db):
 def test_an_action_that_cannot_be_renewed_is_lost_when_its_time_is_over(db, monkeypatch):
     def unreachable(calls, op, *arguments):
         if op == "schedule.renew":
+            asked.append(op)
             raise OSError("no server")
         return call(calls, op, *arguments)
 
-    call = actions.call
+    call, asked, now = actions.call, [], 1000.0
     monkeypatch.setattr(actions, "call", unreachable)
+    monkeypatch.setattr(actions, "time", types.SimpleNamespace(monotonic=lambda: now))
     with db.action(1, namespace=f"test-{uuid.uuid4().hex}", ttl=0.3) as run:
+        deadline = time.monotonic() + 60
+        while len(asked) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(asked) >= 3 and not run.lost
+        now += 0.29
         assert not run.lost
-        time.sleep(0.4)
+        now += 0.02
         assert run.lost
 
 
@@ -419,14 +456,21 @@ def test_a_pool_waits_for_its_server(config, monkeypatch):
         if answer:
             raise answer
 
+    def sleep(seconds):
+        nonlocal now
+        now += seconds
+
+    now = 1000.0
     monkeypatch.setattr(PooledDatabase, "check", check)
+    monkeypatch.setattr(pools, "time", types.SimpleNamespace(monotonic=lambda: now, sleep=sleep))
     with PooledDatabase(config) as pool:
         pool.wait(5)
         assert not answers
         answers[:] = [failures.OperationalError("never")] * 100
+        begun = now
         with pytest.raises(failures.PoolTimeout, match="never"):
             pool.wait(0.5)
-        assert len(answers) < 99
+        assert len(answers) < 99 and 0.25 < now - begun <= 0.5
 
 
 def test_who_cannot_ask_runs_nothing(caplog):
