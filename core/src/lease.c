@@ -142,6 +142,7 @@ void lease_return(keep_store *store, keep_lease lease)
     session->unused_us = 0;
     lease_end_calls(conn, KEEP_CANCELLED, "the lease was given back");
     notes_free(session);
+    session->copied = false;
     if (session->op)
         op_finish_error(store, session->op, KEEP_CANCELLED, "the lease was given back", NULL, NULL);
     else if (session->phase == SESSION_COPY_IN || session->phase == SESSION_COPY_OUT)

@@ -170,6 +170,21 @@ static void test_copy_out_of_turn(void)
     close_store(store);
 }
 
+/* What a COPY has left to tell is told to nobody but the lease that ran it. */
+static void test_copy_of_the_last_lease(void)
+{
+    keep_store *store = open_store("{\"connections\":2}");
+    keep_lease lease = take(store);
+    CHECK(run(store, lease, "copy (select 1) to stdout") == KEEP_OK);
+    HOLDS(store, keep_copy_out(store, lease, 0), "1\n"); /* its end would be the next call's */
+    keep_lease_return(store, lease);
+    lease = take(store);
+    HOLDS(store, keep_copy_out(store, lease, 0), "no COPY to stdout");
+    keep_lease_return(store, lease);
+    CHECK(counter(store, "\"opened\":") == 1);
+    close_store(store);
+}
+
 /* Nobody fetches: a megabyte is kept, in order; the rest is dropped and counted. */
 static void test_notifications_kept(void)
 {
@@ -435,6 +450,7 @@ int main(void)
     test_unread();
     test_pending_at_the_return();
     test_copy_out_of_turn();
+    test_copy_of_the_last_lease();
     test_notifications_kept();
     test_notification_without_memory();
     test_hold();
