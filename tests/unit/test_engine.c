@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -287,35 +288,47 @@ static void test_fork(void)
     close_store(store);
 }
 
-static void *interrupt(void *store)
+struct interrupting {
+    keep_store *store;
+    atomic_bool over;
+};
+
+/* Again and again: a word that comes before anybody waits is not kept. */
+static void *interrupt(void *argument)
 {
-    usleep(50000);
-    keep_interrupt(store, 0);
+    struct interrupting *interrupting = argument;
+    while (!interrupting->over) {
+        keep_interrupt(interrupting->store, 0);
+        usleep(10000);
+    }
     return NULL;
 }
 
-/* A server that takes the connection and never says a word. */
-static int listen_silently(char *silent, size_t size)
+/* A server that takes the connection and never says a word; or one that refuses it, on a port that nobody else gets. */
+static int bind_silently(char *silent, size_t size, bool takes)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 5) == 0);
-    CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+    int bound = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(bound, (struct sockaddr *)&address, length) == 0);
+    CHECK(!takes || listen(bound, 5) == 0);
+    CHECK(getsockname(bound, (struct sockaddr *)&address, &length) == 0);
     snprintf(silent, size, "hostaddr=127.0.0.1 port=%d", ntohs(address.sin_port));
-    return listener;
+    return bound;
 }
 
 static void test_interrupt(void)
 {
     char silent[64];
-    int listener = listen_silently(silent, sizeof silent);
-    keep_store *store;
-    CHECK(keep_open(&store, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
-    keep_op op = load(store, "never");
+    int listener = bind_silently(silent, sizeof silent, true);
+    struct interrupting interrupting = {.store = NULL};
+    CHECK(keep_open(&interrupting.store, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
+    keep_store *store = interrupting.store;
+    keep_op op = keep_state_load(store, KEEP_TEXT("engine"), KEEP_TEXT("never"), -1);
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, interrupt, store) == 0);
-    CHECK(keep_wait(store, op, 60000) == KEEP_PENDING);
+    CHECK(pthread_create(&thread, NULL, interrupt, &interrupting) == 0);
+    CHECK(keep_wait(store, op, -1) == KEEP_PENDING); /* nothing else ends this */
+    interrupting.over = true;
     pthread_join(thread, NULL);
     CHECK(keep_wait(store, op, 1) == KEEP_PENDING);
     keep_free(store);
@@ -353,12 +366,13 @@ static void test_close_while_there_is_no_server(void)
 static void test_no_server(void)
 {
     char silent[64];
-    close(listen_silently(silent, sizeof silent)); /* nobody listens there any more */
+    int listener = bind_silently(silent, sizeof silent, false);
     keep_store *store;
     CHECK(keep_open(&store, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
     CHECK(finish(store, load(store, "refused")) == KEEP_UNAVAILABLE); /* at once */
     keep_free(store);
-    int listener = listen_silently(silent, sizeof silent);
+    close(listener);
+    listener = bind_silently(silent, sizeof silent, true);
     CHECK(keep_open(&store, silent, "{\"connect_ms\":50}") == KEEP_OK);
     CHECK(finish(store, load(store, "silent")) == KEEP_UNAVAILABLE);
     keep_free(store);
