@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,10 +68,10 @@ func TestCancellingAtRandomLosesNobody(t *testing.T) {
 	}
 	before := connectionNumbers(t, store)
 	var cancelled, answered atomic.Int64
-	each(1000, func(caller int) {
+	work := func(caller int, most time.Duration) {
 		random := rand.New(rand.NewSource(int64(caller)))
 		ctx, cancel := context.WithCancel(context.Background())
-		timer := time.AfterFunc(time.Duration(random.Intn(20_000))*time.Microsecond, cancel)
+		timer := time.AfterFunc(time.Duration(random.Int63n(int64(most))), cancel)
 		defer timer.Stop()
 		defer cancel()
 		key := random.Intn(keys)
@@ -90,9 +91,13 @@ func TestCancellingAtRandomLosesNobody(t *testing.T) {
 		default:
 			t.Errorf("caller %d asked for %d: %+v, error %v", caller, key, loaded, err)
 		}
-	})
-	if cancelled.Load() == 0 || answered.Load() == 0 {
-		t.Errorf("%d cancelled, %d answered: the test cancels too little or too much", cancelled.Load(), answered.Load())
+	}
+	// How long an answer takes is the machine's affair.
+	for most := 20 * time.Millisecond; cancelled.Load() == 0 || answered.Load() == 0; most *= 2 {
+		if most > time.Minute {
+			t.Fatalf("%d cancelled, %d answered", cancelled.Load(), answered.Load())
+		}
+		each(1000, func(caller int) { work(caller, most) })
 	}
 	must(t, store.Ping(context.Background()))
 	if after := connectionNumbers(t, store); after.Lost != before.Lost || after.Opened > 4 {
@@ -106,7 +111,7 @@ func TestLoneCallIsCancelledAtOnce(t *testing.T) {
 	time.AfterFunc(20*time.Millisecond, cancel)
 	start := time.Now()
 	_, err := store.Call(ctx, "state.load", "agent", "session")
-	if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 2*time.Second {
+	if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 15*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 }
@@ -123,7 +128,7 @@ func TestDeadlineOfTheContextIsTheCalls(t *testing.T) {
 			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
 				t.Errorf("%v", err)
 			}
-			if took < 50*time.Millisecond || took > 2*time.Second {
+			if took < 50*time.Millisecond || took > 15*time.Second {
 				t.Errorf("took %v", took)
 			}
 		})
@@ -172,10 +177,9 @@ func TestFullQueueMakesCallsWaitInOrder(t *testing.T) {
 				t.Errorf("caller %d: %v", caller, err)
 			}
 		}(caller)
-		for store.waiting.Load() != int32(caller)+2 {
-			runtime.Gosched()
+		for inLine() != caller+1 {
+			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(5 * time.Millisecond) // from counted to blocked
 	}
 	store.waiting.Add(-1)
 	<-store.turn
@@ -190,6 +194,20 @@ func TestFullQueueMakesCallsWaitInOrder(t *testing.T) {
 	if len(sessions) != callers {
 		t.Errorf("%d of %d saved", len(sessions), callers)
 	}
+}
+
+// inLine is how many goroutines sleep in wait for room in a queue, which is more than to be counted as waiting.
+func inLine() int {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	count := 0
+	for _, stack := range strings.Split(string(stacks), "\n\n") {
+		state, calls, _ := strings.Cut(stack, "\n")
+		if strings.Contains(state, "[select") && strings.Contains(calls, ".submitInTurn(") {
+			count++
+		}
+	}
+	return count
 }
 
 func TestSmallQueueServesManyCallers(t *testing.T) {
@@ -266,7 +284,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 		t.Errorf("a call after Close: %v", err)
 	}
 	for tries := 0; runtime.NumGoroutine() > before; tries++ {
-		if tries == 200 {
+		if tries == 1000 {
 			t.Fatalf("%d goroutines before, %d after", before, runtime.NumGoroutine())
 		}
 		time.Sleep(10 * time.Millisecond)

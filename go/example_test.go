@@ -35,7 +35,7 @@ func Example() {
 }
 
 func ExampleStore_Call() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // the calls' deadline, too
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the calls' deadline, too
 	defer cancel()
 	store, err := statekeep.Open(ctx, "embedded:?temp=1", statekeep.Options{})
 	if err != nil {

@@ -124,6 +124,7 @@ type Store struct {
 	stop    chan struct{} // closed when nobody may lead any more
 	stopped chan struct{} // closed when the store's goroutine has ended
 	once    sync.Once
+	drainMS int // how long Close waits for calls that were sent
 }
 
 // Open opens a store on a DSN: a PostgreSQL URL or key=value words (also as pgx writes them, pool_max_conns included),
@@ -160,6 +161,7 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 		closing:  make(chan struct{}),
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
+		drainMS:  5000,
 	}
 	if options.Deadline == 0 {
 		store.deadline = 30 * time.Second
@@ -172,9 +174,6 @@ func Open(ctx context.Context, dsn string, options Options) (*Store, error) {
 	return store, nil
 }
 
-// closeDrain is how long Close waits for calls that were sent, in milliseconds.
-const closeDrain = 5000
-
 // Close refuses new calls, waits at most 5 s for those that were sent, gives every pending call its outcome and ends
 // the connections. Calls after it, and calls it finds unsent, fail with ErrClosed. Closing twice is harmless. It is
 // always nil, so that Store is an io.Closer.
@@ -182,7 +181,7 @@ func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		s.mu.RLock()
-		s.engine.close(closeDrain)
+		s.engine.close(s.drainMS)
 		s.mu.RUnlock()
 		close(s.stop)
 		s.file.Close()
