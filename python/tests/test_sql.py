@@ -165,14 +165,14 @@ def test_a_dropped_lease_is_taken_back_and_reported(dsn):
             gc.collect()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with store.lease(timeout=5) as lease:
+            with store.lease(timeout=60) as lease:
                 assert lease.query("select 1")[0][0] == 1
 
 
 def test_an_idle_lease_is_taken_back(dsn):
     with statekeep.open(dsn, connections=2, lease_idle_ms=50) as store:
         lease = store.lease()
-        with store.lease(timeout=5) as next_lease:
+        with store.lease(timeout=60) as next_lease:
             assert next_lease.query("select 1")[0][0] == 1
         with pytest.raises(statekeep.Invalid, match="lease"):
             lease.query("select 1")
@@ -228,14 +228,14 @@ def test_a_copy_out_can_be_left(dsn):
             assert lease.query("select 1")[0][0] == 1
         for piece in store.copy_out("copy (select repeat('x', 1000) from generate_series(1, 5000)) to stdout"):
             break
-        with store.lease(timeout=5) as lease:
+        with store.lease(timeout=60) as lease:
             assert lease.query("select 1")[0][0] == 1
 
 
 def test_notifications_arrive_in_order(dsn):
     channel = f"Ch {uuid.uuid4()}"
     with statekeep.open(dsn) as store, statekeep.open(dsn) as other:
-        heard = store.listen(channel, timeout=5)
+        heard = store.listen(channel, timeout=60)
         for i in range(3):
             other.notify(channel, str(i))
         assert [next(heard).payload for _ in range(3)] == ["0", "1", "2"]
@@ -282,9 +282,10 @@ def test_all_of_it_on_a_loop(dsn, table, run):
             async with store.lease() as lease:
                 await lease.execute("listen ready")
                 await store.notify("ready", "now")
-                async for notification in lease.notifications(timeout=5):
-                    assert (notification.channel, notification.payload) == ("ready", "now")
-                    break
+                heard = lease.notifications(timeout=60)
+                notification = await anext(heard)
+                assert (notification.channel, notification.payload) == ("ready", "now")
+                await heard.aclose()
 
     run(main())
 
@@ -308,14 +309,14 @@ def test_a_cancelled_task_leaves_a_usable_store(dsn):
     async def main():
         async with statekeep.connect(dsn, connections=2) as store:
             async with store.lease() as lease:
-                sleeping = asyncio.ensure_future(lease.query("select pg_sleep(60)"))
+                sleeping = asyncio.ensure_future(lease.query("select pg_sleep(600)"))
                 waiting = asyncio.ensure_future(taken(store))
                 await asyncio.sleep(0.05)
                 sleeping.cancel()
                 waiting.cancel()
                 await asyncio.gather(sleeping, waiting, return_exceptions=True)
-                assert (await asyncio.wait_for(lease.query("select 1"), 10))[0][0] == 1
-            async with store.lease(timeout=5) as lease:
+                assert (await asyncio.wait_for(lease.query("select 1"), 60))[0][0] == 1
+            async with store.lease(timeout=60) as lease:
                 assert (await lease.query("select 2"))[0][0] == 2
 
     async def taken(store):
@@ -409,21 +410,39 @@ def test_a_lease_is_gone_after_a_rollback_without_an_answer(dsn, table, run, mon
     run(main())
 
 
+def _hold(table):
+    """A statement that holds up those of `_held_up` as long as its transaction is open."""
+    return f"select pg_advisory_xact_lock(hashtext('{table}'))"
+
+
+def _held_up(table):
+    return f"insert into {table} select 2 from pg_advisory_xact_lock(hashtext('{table}'))"
+
+
 @pytest.mark.parametrize("fails", [False, True], ids=["commit", "rollback"])
 def test_a_lease_is_in_no_transaction_after_a_cancelled_end(dsn, table, run, fails):
     async def main():
         async with statekeep.connect(dsn) as store:
             async with store.lease() as lease:
-                assert await _cancelled(block(lease), 20)
+                async with store.transaction() as holder:
+                    await holder.execute(_hold(table))
+                    ending = asyncio.create_task(block(lease))
+                    await ends.wait()
+                    cancelled = asyncio.create_task(_cancelled(ending, 20))
+                    while not ending.cancelling():
+                        await asyncio.sleep(0)
+                assert await cancelled
                 await lease.execute(f"insert into {table} values (1)")
             assert [row["id"] for row in await store.query(f"select id from {table}")] == [1]
 
     async def block(lease):
         async with lease.transaction():
-            lease.query(f"insert into {table} select 2 from pg_sleep(0.3)")  # the end of the block waits behind it
+            lease.query(_held_up(table))  # the end of the block waits behind it
+            ends.set()
             if fails:
                 raise ZeroDivisionError
 
+    ends = asyncio.Event()
     run(main())
 
 
@@ -470,35 +489,53 @@ def test_what_runs_beside_a_stream_stays_also_on_a_loop(dsn, table, run, within)
 
 @pytest.fixture
 def interrupt():
-    """Has the main thread interrupted, as by Ctrl-C, after so many seconds."""
+    """Has the main thread interrupted, as by Ctrl-C, after so many seconds; gives how, and an event that says it was."""
+    interrupted = threading.Event()
 
     def raised(*_):
+        interrupted.set()
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, raised)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds), interrupted
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
 def _interrupted_end(store, lease, table, interrupt, failure):
     """Interrupts the end of a transaction, which waits behind a statement of another thread."""
+    interrupt_after, interrupted = interrupt
+    held, query = threading.Event(), lease.query
+
+    def hold():
+        with store.transaction() as holder:
+            holder.execute(_hold(table))
+            held.set()
+            interrupted.wait(60)
 
     def insert():
         with contextlib.suppress(statekeep.Cancelled):  # with the lease, where that goes
-            lease.execute(slow)
+            lease.execute(_held_up(table))
 
-    slow = f"insert into {table} select 2 from pg_sleep(0.5)"
-    other = threading.Thread(target=insert)
+    def asked(sql, *arguments, **options):
+        if sql in ("commit", "rollback"):
+            lease.query = query
+            interrupt_after(0.1)
+        return query(sql, *arguments, **options)
+
+    threads = [threading.Thread(target=hold), threading.Thread(target=insert)]
     running = "select 1 from pg_stat_activity where query = $1 and state = 'active'"
     with pytest.raises(KeyboardInterrupt), lease.transaction():
-        other.start()
-        while not store.query(running, [slow]):
+        threads[0].start()
+        held.wait(60)
+        threads[1].start()
+        while not store.query(running, [_held_up(table)]):
             pass
-        interrupt(0.1)
+        lease.query = asked
         if failure:
             raise failure
-    other.join()
+    for thread in threads:
+        thread.join()
 
 
 def _interrupted(query, word, after):
