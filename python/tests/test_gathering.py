@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import pytest
 import statekeep
+from statekeep import lease
 from statekeep.gathering import (
     AsyncDatabase,
     AsyncPooledDatabase,
@@ -29,7 +30,9 @@ from statekeep.gathering import (
     failures,
 )
 from statekeep.gathering import pool as pools
+from statekeep.gathering.connection import Connection
 from statekeep.gathering.placeholders import translate
+from statekeep.gathering.session import TransactionStatus
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +286,42 @@ def test_a_connection_is_in_no_transaction_after_a_cancelled_end(config, db, tab
         return db.execute(f"select id from {table}")
 
     assert [row["id"] for row in asyncio.run(main())] == [1]
+
+
+@pytest.mark.parametrize("commit", [Connection.commit, lambda connection: connection.execute("COMMIT")])
+def test_a_commit_that_is_refused_has_ended_the_transaction(db, table, commit):
+    db.execute(f"alter table {table} add unique (body) deferrable initially deferred")
+    twice = f"insert into {table} values (1, 'a'), (2, 'a')"
+    with db.connect() as connection:
+        connection.execute(twice)
+        with pytest.raises(failures.IntegrityError):
+            commit(connection)
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+        connection.execute(f"insert into {table} values (3, 'b')")
+        connection.rollback()
+        with pytest.raises(failures.IntegrityError), connection.transaction():
+            connection.execute(twice)
+        with connection.transaction():
+            connection.execute(f"insert into {table} values (4, 'c')")
+    assert [row["id"] for row in db.execute(f"select id from {table}")] == [4]
+
+
+def test_a_connection_is_in_no_transaction_after_a_begin_without_an_answer(db, table, monkeypatch):
+    run = lease.run
+
+    def unanswered(calls, number, sql, *rest):
+        rows = run(calls, number, sql, *rest)
+        if sql == "begin":
+            raise statekeep.Unknown("no answer in time", reason="deadline")
+        return rows
+
+    with db.connect(autocommit=True) as connection:
+        with monkeypatch.context() as patch, pytest.raises(failures.OperationalError):
+            patch.setattr(lease, "run", unanswered)
+            with connection.transaction():
+                pass
+        connection.execute(f"insert into {table} values (1)")
+    assert db.count(table) == 1
 
 
 def test_tasks_take_turns_on_few_connections(config, table):

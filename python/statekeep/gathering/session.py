@@ -42,6 +42,7 @@ except ImportError:
 
 
 _TO_SAVEPOINT = re.compile(r"\s*rollback\b.*\bto\b", re.IGNORECASE | re.DOTALL)
+_COMMITS = re.compile(r"\s*(?:commit|end)\b", re.IGNORECASE)
 _BEGINS = frozenset({"BEGIN", "START TRANSACTION"})
 _ENDS = frozenset({"COMMIT", "ROLLBACK", "PREPARE TRANSACTION"})
 
@@ -90,7 +91,9 @@ class Session(Generic[RowsT]):
                 self._adrift = False
             results: RowsT = yield leases.run(self.calls, self.lease.number, text, values, None, self.results)
         except errors.Error as error:
-            if self.status == TransactionStatus.INTRANS:
+            if _COMMITS.match(text):  # refused, it has ended the transaction
+                self._drift()
+            elif self.status == TransactionStatus.INTRANS:
                 self.status = TransactionStatus.INERROR
             raise failure(error) from error
         self._follow(text, results)
@@ -110,14 +113,18 @@ class Session(Generic[RowsT]):
         yield from self._bound(begin_text(level, self.read_only, self.deferrable))
 
     def _bound(self, text: str) -> Step[None]:
-        """The begin or the end of a transaction. Cancelled or interrupted, it may have happened or not."""
+        """The begin or the end of a transaction. Cancelled or interrupted, or without an answer in time, it may have
+        happened or not."""
         try:
             yield from self.send(text)
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                self.status = TransactionStatus.IDLE
-                self._adrift = True
+        except BaseException:
+            self._drift()
             raise
+
+    def _drift(self) -> None:
+        """Has the next statement find no transaction, wherever the server is."""
+        self.status = TransactionStatus.IDLE
+        self._adrift = True
 
     def commit(self) -> Step[None]:
         self._refuse_in_block("commit")
