@@ -62,6 +62,7 @@ enum {
         250, /* past its deadline a statement being stopped is waited for: its end tells what became of it */
     CANCEL_AGAIN_MS = 200, /* a request to stop may have come before the statement did */
     CLOSE_SLICE_MS = 5,    /* keep_close() looks again: others may have served what it waits for */
+    QUEUE_AGAIN_MS = 1,    /* past "queue_ms" a call leaves first where a connection is free */
     GATHER_MS = 1,         /* a call is held for threads that are coming back for no longer */
     GATHER_PAUSE = 32,     /* calls that are not held after some that were in vain */
     ABANDONED_MS = 5000,   /* a batch nobody waits for holds its connection no longer */
@@ -606,6 +607,8 @@ void pool_pump(keep_store *store);
  * tried again. */
 void pool_want(keep_store *store, enum conn_role role);
 int pool_count(const keep_store *store, enum conn_role role, enum conn_state state);
+int pool_up(const keep_store *store, enum conn_role role);
+bool pool_is_free(const keep_store *store, const struct op *op);
 void pool_connected(keep_store *store, enum conn_role role);
 void pool_lost(keep_store *store, enum conn_role role);
 void pool_connect_failed(keep_store *store, const char *message, const char *sqlstate);

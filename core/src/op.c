@@ -264,11 +264,18 @@ void op_deadline_move(keep_store *store, struct op *op, int64_t at_us)
 }
 
 /* Ends a call that no connection was free for. What waits for a server, for a foreign lock or for an earlier call of its
- * key has only the other deadline. */
-static void op_expire_queue(keep_store *store, struct op *op)
+ * key has only the other deadline. A host that was held up itself may find a connection free that it has had no time to
+ * send on: then the call leaves first. */
+static void op_expire_queue(keep_store *store, struct op *op, int64_t now_us)
 {
-    if (op->state == OP_QUEUED && op->not_before_us == 0 && store->down_us[ROLE_CALLS] == 0) {
+    bool wants = op->state == OP_QUEUED && op->not_before_us == 0 && pool_up(store, ROLE_CALLS) > 0;
+    int64_t again_us = now_us + QUEUE_AGAIN_MS * 1000;
+    if (wants && !pool_is_free(store, op)) {
         op_finish_error(store, op, KEEP_DEADLINE, "no connection was free in time", NULL, "queue");
+        return;
+    }
+    if (wants && (op->answer_us == 0 || again_us < op->answer_us)) {
+        op_deadline_move(store, op, again_us);
         return;
     }
     op_deadline_clear(store, op);
@@ -284,7 +291,7 @@ void op_expire(keep_store *store, int64_t now_us)
         if (op->kind != OP_CALL)
             sql_expire(store, op);
         else if (op->queue_bound)
-            op_expire_queue(store, op);
+            op_expire_queue(store, op, now_us);
         else if (op->conn && op->statement->spec->writes && batch_under_way(op))
             op_finish_error(
                 store, op, KEEP_UNKNOWN,

@@ -21,7 +21,7 @@ int pool_count(const keep_store *store, enum conn_role role, enum conn_state sta
     return count;
 }
 
-static int pool_up(const keep_store *store, enum conn_role role)
+int pool_up(const keep_store *store, enum conn_role role)
 {
     return pool_count(store, role, CONN_IDLE) + pool_count(store, role, CONN_BUSY);
 }
@@ -52,6 +52,13 @@ static bool pool_may_write(const keep_store *store)
                      ? store->conn_count - taken
                      : store->options.connections;
     return writers == 0 || writers < usable - 1;
+}
+
+/* Whether a connection is free for a call that waits. */
+bool pool_is_free(const keep_store *store, const struct op *op)
+{
+    return pool_count(store, ROLE_CALLS, CONN_IDLE) > 0 &&
+           (!op->statement->spec->writes || pool_may_write(store));
 }
 
 /* The lane whose first call was submitted first. */

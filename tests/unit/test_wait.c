@@ -183,6 +183,25 @@ static void test_deadline_behind_the_queue(void)
     close_store(store);
 }
 
+/* A host that was held up itself, after it submitted, has had no time to send; nothing was lacking. */
+static void test_queue_limit_where_nothing_is_lacking(void)
+{
+    for (int up = 0; up < 2; up++) {
+        keep_store *store = open_store("{\"connections\":1,\"hold\":true,\"queue_ms\":50}");
+        CHECK(!up || finish(store, load(store)) == KEEP_OK);
+        clock_stop();
+        keep_op op = save(store, "other", PATIENT_MS);
+        stopped_us += 60 * 1000;
+        struct pollfd ready = {.fd = keep_fd(store), .events = POLLIN};
+        while (keep_poll(store) == 0)
+            poll(&ready, 1, -1);
+        CHECK(keep_next(store) == op);
+        CHECK(finish(store, op) == KEEP_OK);
+        stopped_us = 0;
+        close_store(store);
+    }
+}
+
 /* ---- "gather" */
 
 enum { THREADS = 8, ROUNDS = 15 };
@@ -423,6 +442,7 @@ int main(void)
     close_store(store);
     test_queue_limit();
     test_deadline_behind_the_queue();
+    test_queue_limit_where_nothing_is_lacking();
     test_threads_ask_together();
     test_alone_is_never_held("{\"gather\":true}", false);
     test_alone_is_never_held("{\"gather\":true,\"hold\":true}", true);
