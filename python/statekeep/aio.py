@@ -228,7 +228,7 @@ def _finish(future: _Call, status: int, text: Any, op: str | None = None) -> Non
     else:
         try:
             value = future.decode(text)
-        except (ValueError, RecursionError, MemoryError) as error:  # beyond Python's limits: this call's trouble only
+        except Exception as error:  # beyond Python's limits, say: this call's trouble only, whatever it is
             future.set_exception(error)
         else:
             future.set_result(value)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from .errors import Invalid
 from .texts import from_json
 
 
@@ -58,8 +59,10 @@ class Rows(list[Row]):
 
 
 def to_rows(text: str, cls: type[Rows] = Rows) -> Rows:
-    """The `cls` for the JSON text of a statement's result."""
+    """The `cls` for the JSON text of a statement's result. Raises Invalid for that of a copy, whose rows go another way."""
     result: dict[str, Any] = from_json(text)
+    if "copy" in result or ("more" in result and "copy" in result["more"][-1]):
+        raise Invalid("a copy from stdin or to stdout cannot be run as a query, but as one of the copies", "sql.query")
     rows = _to_rows(result, cls)
     if "more" in result:
         rows.more = [_to_rows(one, cls) for one in result["more"]]
@@ -127,11 +130,14 @@ def _interval(text: str) -> timedelta | str:
     part = found.groupdict(default="0")
     days = int(part["years"]) * 365 + int(part["months"]) * 30 + int(part["days"])
     seconds, _, fraction = part["seconds"].partition(".")
-    within = timedelta(
-        hours=int(part["hours"]), minutes=int(part["minutes"]), seconds=int(seconds),
-        microseconds=int(fraction.ljust(6, "0")[:6] or 0),
-    )  # fmt: skip
-    return timedelta(days) + (-within if part["sign"] == "-" else within)
+    try:
+        within = timedelta(
+            hours=int(part["hours"]), minutes=int(part["minutes"]), seconds=int(seconds),
+            microseconds=int(fraction.ljust(6, "0")[:6] or 0),
+        )  # fmt: skip
+        return timedelta(days) + (-within if part["sign"] == "-" else within)
+    except OverflowError:
+        return text
 
 
 def _inet(text: str) -> Any:

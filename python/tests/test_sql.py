@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 
 import statekeep
+from statekeep import _core
 from statekeep.parameters import bind
 
 
@@ -57,7 +58,9 @@ def test_values_come_back_as_they_went(dsn, sql_type, value):
 def test_times_that_python_lacks_stay_text(dsn):
     with statekeep.open(dsn) as store:
         row = store.query("select 'infinity'::timestamptz, '0044-03-15 BC'::date, 'NaN'::float8, int4range(1, 5)")[0]
+        long = store.query("select interval '9000000 years', array[interval '9000000 years', '1 day']")[0]
     assert (row[0], row[1], row[3]) == ("infinity", "0044-03-15 BC", "[1,5)")
+    assert (long[0], long[1]) == ("9000000 years", ["9000000 years", timedelta(1)])
     assert row[2] != row[2]
 
 
@@ -218,6 +221,38 @@ def test_a_copy_that_fails_stores_nothing(dsn, table):
         with pytest.raises(statekeep.Invalid, match="not a copy"):
             lease.copy_in("select 1", "")
         assert lease.query(f"select count(*) from {table}")[0][0] == 0
+
+
+COPIES = ["copy (select 1) to stdout", "select 1; copy (select 1) to stdout", "create temp table t(); copy t from stdin"]
+
+
+def test_a_copy_is_no_query(dsn, run):
+    with statekeep.open(dsn) as store, store.lease() as lease:
+        for sql in COPIES:
+            with pytest.raises(statekeep.Invalid, match="copies"):
+                lease.query(sql)
+            assert lease.query("select 1")[0][0] == 1
+
+    async def main():
+        async with statekeep.connect(dsn) as store, store.lease() as lease:
+            for sql in COPIES:
+                with pytest.raises(statekeep.Invalid, match="copies"):
+                    await asyncio.wait_for(lease.query(sql), 60)
+                assert (await lease.query("select 1"))[0][0] == 1
+
+    run(main())
+
+
+def test_an_answer_that_cannot_be_decoded_fails_alone(dsn, run):
+    async def main():
+        async with statekeep.connect(dsn) as store:
+            fails = store._calls.begin("sql.query", _core.query, (0, "select 1", ()), None, {}.__getitem__)
+            others = [store.query("select 1") for _ in range(5)]
+            with pytest.raises(KeyError):
+                await asyncio.wait_for(fails, 60)
+            assert [rows[0][0] for rows in await asyncio.gather(*others)] == [1] * 5
+
+    run(main())
 
 
 def test_a_copy_out_can_be_left(dsn):
