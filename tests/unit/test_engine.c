@@ -353,7 +353,7 @@ static int wait_for_the_end(struct watch *watch, struct watch_event *events, int
 static void test_close_while_there_is_no_server(void)
 {
     char silent[64];
-    int listener = listen_silently(silent, sizeof silent);
+    int listener = bind_silently(silent, sizeof silent, true);
     CHECK(keep_open(&closing, silent, "{\"connect_ms\":1000000}") == KEEP_OK);
     keep_op op = load(closing, "never");
     real_wait = keep_io.watch_wait;
