@@ -8,19 +8,22 @@ from suite.database import wait_until
 from suite.gate import PATIENT, gate, gather, load, save
 
 
-def timed(call):
-    """The answer of a call and after how many seconds it came."""
+SOON = 15  # seconds: far from the tenths that a deadline here takes, and from the 30 s of a call that has none
+
+
+def timed(submit):
+    """The answer of the call that `submit` makes, and how many seconds passed from before it was made."""
     begun = time.monotonic()
-    return call.answer(), time.monotonic() - begun
+    return submit().answer(), time.monotonic() - begun
 
 
 def test_a_call_that_waits_ends_by_its_own_deadline(adapter, states):
     store = adapter.open(states.dsn, **PATIENT)
     with gate(store, states):
+        begun = time.monotonic()
         late = store.submit_all([save("late", Json("1"))], 300)[0]
         patient = gather(store, [save("patient", Json("2"))])[0]
-        answer, seconds = timed(late)
-        assert answer.status == "DEADLINE" and 0.1 < seconds < 5
+        assert late.answer().status == "DEADLINE" and 0.1 < time.monotonic() - begun < SOON
         assert not patient.done()
     assert patient.answer().status == "OK"
     assert states.states() == {"patient": "2"}
@@ -30,9 +33,9 @@ def test_a_call_that_waits_ends_by_its_own_deadline(adapter, states):
 def test_a_call_without_a_free_connection_ends_by_queue_ms(adapter, states):
     store = adapter.open(states.dsn, queue_ms=200, **PATIENT)
     with gate(store, states):
-        answer, seconds = timed(store.save("a", "late", "1"))
+        answer, seconds = timed(lambda: store.save("a", "late", "1"))
         assert (answer.status, answer.error.get("reason")) == ("DEADLINE", "queue")
-        assert 0.1 < seconds < 5
+        assert 0.1 < seconds < SOON
     assert states.states() == {}
     store.close()
 
@@ -40,8 +43,8 @@ def test_a_call_without_a_free_connection_ends_by_queue_ms(adapter, states):
 def test_a_read_under_way_ends_by_its_deadline(adapter, states):
     store = adapter.open(states.dsn, connections=2)
     with states.locked():
-        answer, seconds = timed(store.submit("state.load", 400, agent_id="a", session_id="s"))
-        assert answer.status == "DEADLINE" and 0.2 < seconds < 5
+        answer, seconds = timed(lambda: store.submit("state.load", 400, agent_id="a", session_id="s"))
+        assert answer.status == "DEADLINE" and 0.2 < seconds < SOON
     assert store.load("a", "s") == "null"
     store.close()
 
@@ -50,8 +53,8 @@ def test_a_write_under_way_at_its_deadline_is_not_told_done(adapter, states):
     states.execute("insert into agent_states values ('a', 's', '0')")
     store = adapter.open(states.dsn, **PATIENT)
     with states.locked():
-        answer, seconds = timed(store.save("a", "s", "1", 400))
-        assert 0.2 < seconds < 5
+        answer, seconds = timed(lambda: store.save("a", "s", "1", 400))
+        assert 0.2 < seconds < SOON
         assert (answer.status, answer.error.get("reason")) == ("UNKNOWN", "deadline")
     assert store.load("a", "s") in ("0", "1")
     store.close()
@@ -64,23 +67,30 @@ def test_neighbours_of_a_locked_row_go_on(adapter, states):
         blocked = store.save("a", "locked", "1")
         neighbours = store.submit_all([save(f"s{n}", Json(str(n))) for n in range(40)])
         reads = store.submit_all([load("none") for _ in range(20)])
-        assert {answer.status for answer in answers(neighbours, 10)} == {"OK"}
-        assert {answer.result for answer in answers(reads, 10)} == {"null"}
+        assert {answer.status for answer in answers(neighbours, SOON)} == {"OK"}
+        assert {answer.result for answer in answers(reads, SOON)} == {"null"}
         assert not blocked.done()
     assert blocked.answer().status == "OK"
     assert states.states()["locked"] == "1"
     store.close()
 
 
+AT_WORK = (
+    "select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    " and backend_type = 'client backend' and state <> 'idle'"
+)
+
+
 def test_a_save_blocked_by_a_foreign_lock_ends_by_its_own_deadline(adapter, states):
     states.execute("insert into agent_states values ('a', 'locked', '0')")
     store = adapter.open(states.dsn)
     with states.locked("select from agent_states where session_id = 'locked' for update"):
-        answer, seconds = timed(store.save("a", "locked", "1", 900))
-        assert 0.5 < seconds < 5
+        answer, seconds = timed(lambda: store.save("a", "locked", "1", 900))
+        assert 0.5 < seconds < SOON
         assert answer.status in ("DEADLINE", "UNKNOWN")
         assert store.call("state.save", agent_id="a", session_id="other", state=Json("2")).status == "OK"
-    time.sleep(0.5)
+    time.sleep(0.5)  # what would come after all
+    wait_until(lambda: not states.query(AT_WORK))
     stored = states.states()
     assert stored["other"] == "2"
     # Told "not committed", it may not come after all once the lock is gone.
@@ -132,7 +142,7 @@ def test_who_waits_for_room_ends_by_its_own_deadline(adapter, states):
         wait_until(lambda: states.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'"))
         time.sleep(0.3)
         late = store.submit_all([save(f"late{n}", Json("1")) for n in range(5)], 500)
-        assert {answer.status for answer in answers(late, 10)} == {"DEADLINE"}
+        assert {answer.status for answer in answers(late, SOON)} == {"DEADLINE"}
     assert {answer.status for answer in answers(held)} == {"OK"}
     assert states.states().keys() == {f"s{n}" for n in range(QUEUE)}
     store.close()
@@ -159,7 +169,11 @@ def test_a_queue_full_of_bytes(adapter, states):
     store = adapter.open(states.dsn, queue_bytes=100_000, **PATIENT)
     with states.locked():
         calls = store.submit_all([save(f"s{n}", document) for n in range(10)])
-        time.sleep(0.5)
+        if adapter.can["waits_when_full"]:
+            time.sleep(0.5)
+            assert not any(call.done() for call in calls)
+        else:
+            answers(calls[3:])  # refused before there is room for them again
     statuses = [answer.status for answer in answers(calls)]
     if adapter.can["waits_when_full"]:
         assert statuses == ["OK"] * 10

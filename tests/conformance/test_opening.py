@@ -59,10 +59,10 @@ def test_a_wrong_or_missing_password_is_named_but_not_told(adapter, db):
     db.execute("drop role if exists locked; create role locked login password 'right'")
     try:
         dsn = db.server.dsn(db.name, tcp=True, user="locked", password=SECRET)
-        answer = adapter.open(dsn, connect_ms=3000).call("admin.ping")
+        answer = adapter.open(dsn).call("admin.ping")
         assert (answer.status, answer.error["sqlstate"]) == ("UNAVAILABLE", "28P01")
         assert "locked" in answer.error["message"]
-        without = adapter.open(db.server.dsn(db.name, tcp=True, user="locked"), connect_ms=3000).call("admin.ping")
+        without = adapter.open(db.server.dsn(db.name, tcp=True, user="locked")).call("admin.ping")
         assert (without.status, without.error["sqlstate"]) == ("UNAVAILABLE", "28P01")
         assert "no password" in without.error["message"]
         right = db.server.dsn(db.name, tcp=True, user="locked", password="right")
