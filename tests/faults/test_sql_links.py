@@ -57,6 +57,10 @@ class Transfers:
         for thread in self.threads:
             thread.join()
 
+    def committed(self):
+        """how many transactions were told committed so far"""
+        return sum(status == "OK" for status in list(self.told.values()))
+
     def check(self, database):
         assert not self.problems, self.problems[0]
         stored = dict(database.query("select id, count(*) from pairs group by id"))
@@ -66,7 +70,7 @@ class Transfers:
                 assert stored.get(number) == 2, f"transaction {number} was told committed and is not there"
             elif status != "UNKNOWN":
                 assert number not in stored, f"transaction {number} was told {status} and is there"
-        return sum(status == "OK" for status in self.told.values())
+        return self.committed()
 
 
 def test_sessions_ended_at_random(asking, db):
@@ -79,6 +83,7 @@ def test_sessions_ended_at_random(asking, db):
             pids = [pid for pid, _ in db.backends() if pid != spared]
             if pids:
                 db.query("select pg_terminate_backend(%s)", [rng.choice(pids)])
+        wait_until(transfers.committed)  # on a slow machine none may have outlived its session before
     assert transfers.check(db) > 0
     assert store.query("select 1").status == "OK"
     assert int(store.stats()["leases"]["out"]) == 0
@@ -91,10 +96,11 @@ def test_a_server_that_crashes(asking):
         database.execute("create table pairs (id int, n int)")
         store = asking.open(database.dsn, connections=4)
         with Transfers(store) as transfers:
-            time.sleep(0.5)
+            wait_until(lambda: transfers.committed() > 20)
             server.kill()
             server.start()
-            time.sleep(1.5)
+            before = transfers.committed()
+            wait_until(lambda: transfers.committed() > before + 20)
         database.close()
         database = Database(server, database.name)
         assert transfers.check(database) > 0
@@ -145,7 +151,7 @@ def test_a_link_that_falls_silent(asking, db, proxy):
     proxy.stall()
     begun = time.monotonic()
     answer = store.query("select 2", deadline_ms=500)
-    assert answer.status in ("UNKNOWN", "DEADLINE") and time.monotonic() - begun < 5
+    assert answer.status in ("UNKNOWN", "DEADLINE") and time.monotonic() - begun < 15
     proxy.resume()
     wait_until(lambda: store.query("select 3", deadline_ms=2000).status == "OK")
     store.close()
@@ -157,7 +163,7 @@ def test_links_cut_under_statements(asking, db, proxy):
     told = {}
     for turn in range(8):
         calls = [store.submit_query("insert into pairs select $1::int, 1 from pg_sleep(0.01)", [turn * 100 + n]) for n in range(40)]
-        time.sleep(0.02)
+        wait_until(lambda: any(call.done() for call in calls))  # and so others are under way
         proxy.cut()
         for n, answer in enumerate(answers(calls)):
             told[turn * 100 + n] = answer.status
