@@ -3,6 +3,7 @@
     python tests/server.py                  prints the DSN of a fresh server and runs until its standard input closes
     python tests/server.py COMMAND [ARG…]   runs a command with that DSN in STATEKEEP_TEST_DSN, and ends with its code
 """
+import contextlib
 import functools
 import glob
 import importlib.util
@@ -10,6 +11,7 @@ import itertools
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -124,9 +126,18 @@ def template(programs):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port of 127.0.0.1 that nobody has. It is not one of those that the system deals out, for else a connection of
+    somebody's could have it before its server starts, or while that is down."""
+    try:
+        dealt_out = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except FileNotFoundError:
+        dealt_out = 32768
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(min(10_000, dealt_out - 1), dealt_out)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def children(pid):
