@@ -1,4 +1,5 @@
 """The command `statekeep`, as installed: $STATEKEEP_COMMAND, else the first one on PATH."""
+import contextlib
 import json
 import os
 import pty
@@ -224,13 +225,24 @@ def test_bench_prints_every_line_and_leaves_no_row(server, database, ready, stat
     assert done.stderr == ""
 
 
+def read_terminal(master):
+    """All that was written to a terminal that nobody has open any more; it comes piece by piece, some of it late."""
+    text = b""
+    with contextlib.suppress(OSError):  # how Linux tells the end
+        while part := os.read(master, 1 << 16):
+            text += part
+    return text.decode()
+
+
 def test_progress_is_shown_on_a_terminal(command, ready):
     master, terminal = pty.openpty()
     try:
-        subprocess.run([command, *BENCH, "--dsn", ready], stdout=subprocess.DEVNULL, stderr=terminal, check=True, timeout=60)
-        shown = os.read(master, 1 << 16).decode()
+        try:
+            subprocess.run([command, *BENCH, "--dsn", ready], stdout=subprocess.DEVNULL, stderr=terminal, check=True, timeout=60)
+        finally:
+            os.close(terminal)
+        shown = read_terminal(master)
     finally:
-        os.close(terminal)
         os.close(master)
     assert "%" in shown and "[" in shown
     assert shown.endswith("\x1b[K")  # and is taken away at the end
