@@ -14,7 +14,7 @@ PROBE
 
 for version in 3.13 3.12 3.11; do
     candidates=("python$version" python3 /usr/bin/python3)
-    for root in "${PYENV_ROOT:-}" "$HOME/.pyenv" /opt/pyenv; do
+    for root in "${PYENV_ROOT:-}" "${HOME:-}/.pyenv" /opt/pyenv; do
         candidates+=("$root"/versions/"$version"*/bin/python)
     done
     for python in "${candidates[@]}"; do
