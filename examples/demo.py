@@ -29,7 +29,7 @@ AGENT = "demo"
 RATE_CALLS = 512  # of one measurement of calls made together
 ALONE_CALLS = 100  # of one measurement of calls made one at a time
 ROUNDS = 3
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 BAR_WIDTH = 30
 REDRAW_SECONDS = 0.05
 

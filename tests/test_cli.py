@@ -30,7 +30,7 @@ def statekeep(command):
         line = [command, *words, *(["--dsn", dsn] if dsn else [])]
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith("PG") and name not in ("STATEKEEP_DSN", "DATABASE_URL")}
-        done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=60, env={**clean, **environment})
+        done = subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=300, env={**clean, **environment})
         assert SECRET not in done.stdout + done.stderr
         assert done.returncode == code, done.stdout + done.stderr
         return done
@@ -238,7 +238,7 @@ def test_progress_is_shown_on_a_terminal(command, ready):
     master, terminal = pty.openpty()
     try:
         try:
-            subprocess.run([command, *BENCH, "--dsn", ready], stdout=subprocess.DEVNULL, stderr=terminal, check=True, timeout=60)
+            subprocess.run([command, *BENCH, "--dsn", ready], stdout=subprocess.DEVNULL, stderr=terminal, check=True, timeout=300)
         finally:
             os.close(terminal)
         shown = read_terminal(master)

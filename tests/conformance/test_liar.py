@@ -52,7 +52,7 @@ def told():
     environment = {**os.environ, "STATEKEEP_ADAPTERS": adapters, "STATEKEEP_ANSWER_SECONDS": "12"}
     environment["COLUMNS"] = "300"  # pytest cuts its reasons to the width
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rA", *asked]
-    run = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, timeout=400)
+    run = subprocess.run(command, env=environment, cwd=HERE, capture_output=True, text=True, timeout=1200)
     lines = re.findall(r"^(PASSED|FAILED|ERROR) \S*?(\w+\.py::.+?\])(?: - (.*))?$", run.stdout, re.MULTILINE)
     assert lines, run.stdout + run.stderr
     return {test: (kind.lower(), reason) for kind, test, reason in reversed(lines)}

@@ -197,7 +197,7 @@ def test_a_deadline_stops_the_statement(store, db):
             "select 1 from pg_stat_activity where query like '%%deadline%%' and state = 'active' and pid <> pg_backend_pid()"
         )
 
-    wait_until(stopped)
+    wait_until(stopped, 20)
     assert store.rows("select 1") == [[1]]
 
 

@@ -173,7 +173,7 @@ class Adapter:
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace")
 
-    def quit(self, seconds=20):
+    def quit(self, seconds=60):
         """Ends the adapter by the end of its input; it must leave in time, with code 0, without a leaked secret."""
         try:
             self.process.stdin.close()

@@ -65,7 +65,7 @@ class Database:
         self.connection.close()
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     """Looks every few milliseconds until `condition()` is true; says so when it never is."""
     end = time.monotonic() + seconds
     while not condition():
