@@ -40,6 +40,10 @@ NOT_OURS = {
 }
 
 
+class NotRun(Exception):
+    """pytest did not come to its end, with what it said."""
+
+
 def outcomes(server, database, version, *names):
     """({test: failure} of the tests that failed twice, how many passed, the output of the first run).
 
@@ -62,7 +66,8 @@ def run_once(server, database, version, places):
     command += ["-o", "asyncio_default_fixture_loop_scope=function", f"--junitxml={report}", *places]
     environment = {**os.environ, "POSTGRES_DSN": server.url(database), "PYTHONPATH": f"{HERE}:{plugins()}"}
     run = subprocess.run(command, check=False, cwd=directory, env=environment, capture_output=True, text=True)
-    assert run.returncode in (0, 1), run.stdout + run.stderr
+    if run.returncode not in (0, 1):
+        raise NotRun(run.stdout + run.stderr)
     failed, passed = {}, 0
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = {child.tag for child in case}
@@ -86,15 +91,22 @@ def test_the_newest_release_is_looked_at(server, database):
     """What a newer RoomKit's own tests say is told, as a warning: this package is made for the release above."""
     found = subprocess.run(
         [sys.executable, "-m", "pip", "index", "versions", "roomkit", "--disable-pip-version-check"],
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
-    newest = re.search(r"roomkit \((.+?)\)", found.stdout)[1]
+    listed = re.search(r"roomkit \((.+?)\)", found.stdout)
+    if listed is None:
+        pytest.skip(f"NOT RUN: PyPI does not tell RoomKit's newest release: {found.stderr[-300:]}")
+    newest = listed[1]
     if newest == VERSION:
         return
-    place = unpacked(newest)
-    names = [name for name in FILES if (place / "tests" / name).exists()]
-    failed, passed, _ = outcomes(server, database, newest, *names)
+    try:
+        place = unpacked(newest)
+        names = [name for name in FILES if (place / "tests" / name).exists()]
+        failed, passed, _ = outcomes(server, database, newest, *names)
+    except (subprocess.CalledProcessError, NotRun) as error:
+        warnings.warn(f"RoomKit {newest}: its tests cannot be run here: {error}", stacklevel=1)
+        return
     new = sorted(set(failed) - set(NOT_OURS))
     warnings.warn(f"RoomKit {newest}: {passed} of its tests pass, these do not: {new or 'none'}", stacklevel=1)
