@@ -66,7 +66,7 @@ def run_once(server, database, version, places):
     command += ["-o", "asyncio_default_fixture_loop_scope=function", f"--junitxml={report}", *places]
     environment = {**os.environ, "POSTGRES_DSN": server.url(database), "PYTHONPATH": f"{HERE}:{plugins()}"}
     run = subprocess.run(command, check=False, cwd=directory, env=environment, capture_output=True, text=True)
-    if run.returncode not in (0, 1):
+    if run.returncode not in (0, 1) or not report.exists():
         raise NotRun(run.stdout + run.stderr)
     failed, passed = {}, 0
     for case in ElementTree.parse(report).iter("testcase"):
