@@ -75,8 +75,8 @@ module SimpleAcpTests
   # Runs Ruby code in a process of its own. @return [String] its output
   def ruby(code, env = {})
     load_path = $LOAD_PATH.map { |path| "-I#{path}" }
-    output, status = Open3.capture2e({ "DATABASE_URL" => url }.merge(env), RbConfig.ruby, *load_path, "-e", code)
-    assert_predicate status, :success?, output
+    output, errors, status = Open3.capture3({ "DATABASE_URL" => url }.merge(env), RbConfig.ruby, *load_path, "-e", code)
+    assert_predicate status, :success?, output + errors
     output
   end
 end

@@ -88,16 +88,16 @@ class TestProcess < Minitest::Test
       require "socket"
       require "statekeep"
       server = TCPServer.new("127.0.0.1", 0)
-      store = StateKeep.open("host=127.0.0.1 port=\#{server.addr[1]} user=a dbname=b", connect_ms: 60_000)
+      store = StateKeep.open("host=127.0.0.1 port=\#{server.addr[1]} user=a dbname=b", connect_ms: 300_000, deadline_ms: 300_000)
       at_exit { store.close(timeout: 0) if ARGV[0] == "close" }
       2.times { Thread.new { store.admin.ping }.report_on_exception = false }
       Thread.new { Async { store.admin.ping } }.report_on_exception = false
-      sleep 0.1
+      1000.times { store.admin.stats["calls"]["held"] == 4 ? break : sleep(0.01) }
       exit 3
     RUBY
     %w[close leave].each do |way|
       child = Process.spawn(RbConfig.ruby, *$LOAD_PATH.map { |path| "-I#{path}" }, "-e", script, way, err: File::NULL)
-      assert_within(10) { Process.wait(child) }
+      assert_within(100) { Process.wait(child) }
       assert_equal 3, $?.exitstatus, way
     end
   end

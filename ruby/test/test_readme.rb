@@ -15,7 +15,7 @@ class TestReadme < Minitest::Test
       assert_predicate status, :success?, example
       output
     end
-    assert_equal "{\"step\"=>1}\n", outputs[0]
+    assert_equal "#{{ "step" => 1 }}\n", outputs[0]
     assert_equal 3, outputs[1].scan(/"s\d"/).size
   end
 
