@@ -2,6 +2,7 @@
 and as quick in a large room as in a small one."""
 import random
 import threading
+import time
 
 import compile as compiler
 import psycopg
@@ -119,14 +120,17 @@ def test_tallies_are_right_beside_concurrent_deletions(server, database, connect
     connection.execute("insert into rooms (id) values ('a')")
     insert(connection, "a", 0, 400)
     failures = []
+    stored = 400
 
     def delete(seed):
         dice = random.Random(seed)
         try:
             with psycopg.connect(server.dsn(database)) as own:
-                for _ in range(40):
+                for number in range(40):
+                    while stored < 200 * number:  # nobody is done before the tallies are made
+                        time.sleep(0.001)
                     own.execute("delete from events where id = any (array(select id from events where index >= %s"
-                                " and index %% 4 = %s order by index limit 3))", (dice.randint(0, 8000), seed))
+                                " and index %% 4 = %s order by index limit 3))", (dice.randint(0, stored), seed))
                     own.execute("select pg_sleep(0.003)")
                     own.commit() if dice.random() < 0.8 else own.rollback()
         except psycopg.Error as error:
@@ -135,8 +139,12 @@ def test_tallies_are_right_beside_concurrent_deletions(server, database, connect
     threads = [threading.Thread(target=delete, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
-    for first in range(401, 9000, 64):
-        insert(connection, "a", first, first + 63)
+    try:
+        for first in range(401, 9000, 64):
+            insert(connection, "a", first, first + 63)
+            stored = first + 63
+    finally:
+        stored = 9000
     for thread in threads:
         thread.join()
     assert not failures
