@@ -41,7 +41,7 @@ def run_peer(server, database, migrations):
                  database=database)
     failed = {}
     for file in sorted(migrations.glob("*.sql")):
-        done = subprocess.run([find_programs() / "psql", "-q", server.dsn(database), "-f", file], capture_output=True, text=True)
+        done = subprocess.run([find_programs() / "psql", "-q", "-X", server.dsn(database), "-f", file], capture_output=True, text=True)
         failed[file.name[:3]] = done.stderr.count("ERROR")
     assert failed == {"001": 2, "002": 0, "003": 0, "004": 0, "005": 0, "006": 0, "007": 10}
 
