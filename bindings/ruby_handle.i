@@ -145,10 +145,11 @@ static VALUE handle_io(struct handle *handle)
 }
 
 /* Whether this is the only thread of Ruby's. Such a one is quicker on the descriptor: around a function that runs
- * without the lock, Ruby starts and ends a helper thread for it each time, so that signals reach it. */
-static bool only_thread(void)
+ * without the lock, Ruby starts and ends a helper thread for it each time, so that signals reach it. Not so where a fiber of
+ * the thread watches the descriptor, too, and a blocking one waits here: keep_wait() leaves it the wake-up for its answer. */
+static bool only_thread(const struct handle *handle)
 {
-    return rb_thread_current() == rb_thread_main() &&
+    return NIL_P(handle->leader) && rb_thread_current() == rb_thread_main() &&
            RARRAY_LEN(rb_funcall(rb_cThread, id_list, 0)) == 1;
 }
 
@@ -158,7 +159,7 @@ static VALUE await_answer(VALUE data)
     if (call->status != KEEP_FULL && rb_block_given_p())
         rb_yield_values(0);
     while (call->status == KEEP_PENDING) {
-        if (only_thread()) {
+        if (only_thread(call->handle)) {
             rb_io_wait(handle_io(call->handle), INT2FIX(RUBY_IO_READABLE),
                        DBL2NUM(WAIT_SLICE_MS / 1000.0));
             keep_poll(call->store);

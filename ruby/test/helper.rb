@@ -7,6 +7,9 @@ require "socket"
 require "tmpdir"
 require "statekeep"
 
+# Nothing runs in parallel, and idle workers would keep a call's thread from being the only one, which waits in a way of its own.
+Minitest.parallel_executor = Minitest::Parallel::Executor.new(0)
+
 # The server: $STATEKEEP_TEST_DSN, else an embedded one in a directory that goes away with the tests.
 TEST_DSN = ENV.fetch("STATEKEEP_TEST_DSN") do
   directory = Dir.mktmpdir("statekeep-ruby")

@@ -114,6 +114,21 @@ class TestFibers < Minitest::Test
     leads.join
   end
 
+  def test_a_blocking_fiber_leaves_the_reactor_its_wake_up
+    descriptor = StateKeep::Core.io(store.instance_variable_get(:@handle))
+    refused = -> { store.admin.stats["calls"]["INVALID"] }
+    Async do |task|
+      before = refused.call
+      waiting = task.async { store.state.save(agent_id: agent, session_id: "s", state: StateKeep::Json.new("{")) rescue $!.status }
+      called = Fiber.new(blocking: true) do
+        store.admin.ping while refused.call == before
+        IO.select([descriptor], nil, nil, 0)
+      end.resume
+      assert called, "nothing tells the reactor of the answer"
+      assert_equal "INVALID", waiting.wait
+    end
+  end
+
   def test_close_ends_the_calls_of_waiting_fibers
     with_silent_store do |silent|
       Async do |task|
