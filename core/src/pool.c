@@ -193,6 +193,8 @@ void pool_lost(keep_store *store, enum conn_role role)
     if (store->down_us[role] == 0 && pool_up(store, role) == 0)
         store->down_us[role] = keep_io.now_us();
     dial_stale(store->dial);
+    /* Others may wait for the link of a call that is let go of, and who lets go does not step. */
+    step_arm(store, keep_io.now_us());
 }
 
 /* ---- no server */

@@ -109,6 +109,30 @@ static void test_unread(void)
     close_store(store);
 }
 
+/* A statement that is let go of before it has left takes its link along: the next one gets another, without anybody's
+ * help but the descriptor's. */
+static void test_let_go_half_sent(void)
+{
+    keep_store *store = open_store("{\"connections\":2,\"connect_ms\":1000000}");
+    int fd = keep_fd(store);
+    CHECK(run(store, 0, "select 1") == KEEP_OK);
+    enum { LARGE = 60 << 20 };
+    char *large = malloc(LARGE);
+    memset(large, 'x', LARGE);
+    keep_param param = {.value = {large, LARGE}};
+    keep_op half = keep_query(store, 0, KEEP_TEXT("select length($1)"), &param, 1, -1);
+    keep_op next = keep_query(store, 0, KEEP_TEXT("select 'next'"), NULL, 0, PATIENT_MS / 2);
+    free(large);
+    keep_poll(store);
+    keep_release(store, half);
+    while (keep_op_status(store, next) == KEEP_PENDING) {
+        CHECK(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENT_MS) == 1);
+        keep_poll(store);
+    }
+    HOLDS(store, next, "[[\"next\"]]");
+    close_store(store);
+}
+
 static void test_pending_at_the_return(void)
 {
     keep_store *store = open_store("{\"connections\":2}");
@@ -460,6 +484,7 @@ int main(void)
         return 1;
     test_parameters();
     test_unread();
+    test_let_go_half_sent();
     test_pending_at_the_return();
     test_copy_out_of_turn();
     test_copy_of_the_last_lease();
