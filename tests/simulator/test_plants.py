@@ -45,8 +45,8 @@ PLANTS = {
     ),
     "a call that was sent ends by the limit for a free connection": Plant(
         "op.c",
-        "if (op->state == OP_QUEUED && op->not_before_us == 0 &&",
-        "if (op->not_before_us == 0 &&",
+        "bool wants = op->state == OP_QUEUED && op->not_before_us == 0 &&",
+        "bool wants = op->not_before_us == 0 &&",
     ),
     "double completion: an awaited ticket is also given by keep_next()": Plant(
         "op.c",
