@@ -102,7 +102,7 @@ func (s *Store) submit(ctx context.Context, c *call) (uint64, error) {
 		s.pool.Put(c)
 		return 0, contextError(op, err)
 	}
-	if s.waiting.Load() == 0 {
+	if s.waiting.Load() == 0 || c.lease != 0 { // for a lease the engine keeps a place, and those in line may wait for its holder
 		if ticket, full := s.trySubmit(ctx, c); !full {
 			return ticket, nil
 		}

@@ -82,7 +82,8 @@ typedef enum {
  *     "lock_ms"         how long a batch waits for a foreign row lock 200
  *     "queue_ms"        how long a call may wait for a free connection; then DEADLINE, reason "queue"; what was sent goes on, and
  *                       what waits for a server, a row lock or an elder call of its key    0 (0: as "deadline_ms")
- *     "queue"           most calls held, finished ones included       16384
+ *     "queue"           most calls held, finished ones included       16384  (up to half of the places are kept, one for each
+ *                       lease with no call under way, so that its holder can always go on)
  *     "queue_bytes"     most bytes of arguments held                  268435456
  *     "batch"           most calls in one batch                       256
  *     "batch_bytes"     most argument bytes in one batch              1048576 (one larger call travels alone)

@@ -322,7 +322,7 @@ static struct op *submit_take(keep_store *store, struct statement *statement, co
     size_t bytes = (size_t)count * sizeof *args, room = bytes;
     for (int i = 0; i < count; i++)
         bytes += args[i].data ? args[i].size : 0;
-    struct op *op = op_reserve(store, bytes, why);
+    struct op *op = op_reserve(store, NULL, bytes, why);
     if (!op)
         return NULL;
     op->statement = statement;

@@ -442,8 +442,8 @@ const char *args_refused(const struct statement_spec *spec, const struct options
 
 /* ---- op.c */
 struct op *op_take(keep_store *store);
-/* A slot with an arena of `bytes` within the caps, BLOCKED; NULL with the status why not. */
-struct op *op_reserve(keep_store *store, size_t bytes, keep_status *why);
+/* A slot with an arena of `bytes` within the caps, BLOCKED; NULL with the status why not. `lease`: whose it is, or NULL. */
+struct op *op_reserve(keep_store *store, const struct conn *lease, size_t bytes, keep_status *why);
 struct op *op_find(const keep_store *store, keep_op ticket);
 keep_op op_ticket(const struct op *op);
 void op_set_state(keep_store *store, struct op *op, enum op_state state);
@@ -562,6 +562,7 @@ void lease_reclaim(struct conn *conn);
 struct conn *lease_find(const keep_store *store, keep_lease lease);
 void lease_why_not(const keep_store *store, keep_lease lease, char *message, size_t size);
 int lease_limit(const keep_store *store);
+size_t lease_places(const keep_store *store, const struct conn *lease);
 int lease_count(const keep_store *store);
 size_t lease_waiting(const keep_store *store);
 

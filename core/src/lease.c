@@ -16,6 +16,24 @@ int lease_limit(const keep_store *store)
     return store->conn_count - 1;
 }
 
+/* With nothing under way. */
+static bool lease_rests(const struct conn *conn)
+{
+    return conn->session.lease && !conn->session.op && !conn->session.queue.first;
+}
+
+/* Places of the queue that are kept from a call of `lease`, or of none, for the next calls of leases that rest: what fills
+ * the queue may wait for their holders. Half of the queue at most. */
+size_t lease_places(const keep_store *store, const struct conn *lease)
+{
+    size_t places = 0, most = (size_t)store->options.queue / 2;
+    if (lease && lease_rests(lease))
+        return 0;
+    for (int i = 0; i < store->conn_count; i++)
+        places += lease_rests(&store->conns[i]);
+    return places < most ? places : most;
+}
+
 int lease_count(const keep_store *store)
 {
     int count = 0;

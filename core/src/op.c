@@ -133,10 +133,18 @@ struct op *op_take(keep_store *store)
     return op;
 }
 
-struct op *op_reserve(keep_store *store, size_t bytes, keep_status *why)
+static bool op_has_place(const keep_store *store, const struct conn *lease)
+{
+    size_t queue = (size_t)store->options.queue, kept = 0;
+    if (store->held_count + LIMIT_CONNECTIONS >= queue)
+        kept = lease_places(store, lease);
+    return store->held_count + kept < queue;
+}
+
+struct op *op_reserve(keep_store *store, const struct conn *lease, size_t bytes, keep_status *why)
 {
     *why = KEEP_FULL;
-    if (store->held_count >= (size_t)store->options.queue ||
+    if (!op_has_place(store, lease) ||
         (store->held_count > 0 &&
          (int64_t)(store->held_bytes + bytes) > store->options.queue_bytes))
         return NULL;

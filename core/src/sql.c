@@ -41,16 +41,16 @@ static size_t text_room(keep_text text)
 enum { FIXED_ARGS = 2 };
 
 /* A slot with the call in it, BLOCKED; NULL with the status why not. */
-static struct op *sql_reserve(keep_store *store, enum op_kind kind, keep_text first,
-                              keep_text second, const keep_param *params, int count,
-                              keep_status *why)
+static struct op *sql_reserve(keep_store *store, enum op_kind kind, const struct conn *lease,
+                              keep_text first, keep_text second, const keep_param *params,
+                              int count, keep_status *why)
 {
     size_t each = sizeof(char *) + 2 * sizeof(int) + sizeof(Oid), used = (size_t)count;
     size_t bytes =
         FIXED_ARGS * sizeof(keep_text) + used * each + text_room(first) + text_room(second);
     for (int i = 0; i < count; i++)
         bytes += text_room(params[i].value);
-    struct op *op = op_reserve(store, bytes, why);
+    struct op *op = op_reserve(store, kind == OP_NOTIFICATION ? NULL : lease, bytes, why);
     if (!op)
         return NULL;
     op->kind = kind;
@@ -103,7 +103,7 @@ static keep_op sql_refuse(keep_store *store, enum op_kind kind, const char *faul
                           const char *sqlstate, keep_status *why)
 {
     struct op *op =
-        sql_reserve(store, kind, (keep_text){NULL, 0}, (keep_text){NULL, 0}, NULL, 0, why);
+        sql_reserve(store, kind, NULL, (keep_text){NULL, 0}, (keep_text){NULL, 0}, NULL, 0, why);
     if (!op)
         return 0;
     op_finish_refused(store, op, store->state == STORE_BROKEN ? store->fault_status : KEEP_INVALID,
@@ -154,7 +154,8 @@ keep_op sql_submit_query(keep_store *store, keep_lease lease, keep_text sql,
     }
     if (fault)
         return sql_refuse(store, OP_QUERY, fault, sqlstate, why);
-    struct op *op = sql_reserve(store, OP_QUERY, sql, (keep_text){NULL, 0}, params, count, why);
+    struct op *op =
+        sql_reserve(store, OP_QUERY, conn, sql, (keep_text){NULL, 0}, params, count, why);
     if (!op)
         return 0;
     keep_op ticket = op_ticket(op);
@@ -180,7 +181,7 @@ keep_op sql_submit(keep_store *store, enum op_kind kind, keep_lease lease, keep_
     if (fault)
         return sql_refuse(store, kind, fault, NULL, why);
     keep_text reason = {failure, failure ? strlen(failure) : 0};
-    struct op *op = sql_reserve(store, kind, data, reason, NULL, 0, why);
+    struct op *op = sql_reserve(store, kind, conn, data, reason, NULL, 0, why);
     if (!op)
         return 0;
     keep_op ticket = op_ticket(op);

@@ -14,7 +14,7 @@ from . import _core
 from .aio_lease import Sql
 from .errors import Deadline, from_status
 from .operations import NOUNS, call
-from .store import default_seconds, open_handle
+from .store import default_seconds, has_place, open_handle
 from .texts import from_json, refusal, to_milliseconds
 from .watch import watch
 
@@ -71,6 +71,7 @@ class _Calls:
         self._pending: dict[int, _Call] = {}
         self._as_bytes: set[int] = set()  # tickets whose answer is bytes
         self._line: deque[_Waiting] = deque()
+        self._ahead: deque[_Waiting] = deque()  # the line of those who have a place: see has_place()
         self._scheduled = False
         self._owner = os.getpid()
         self._closing: asyncio.Future[Any] | None = None
@@ -99,7 +100,7 @@ class _Calls:
         future.ticket = 0
         future.decode = decode
         future.as_bytes = as_bytes
-        if self._line:
+        if self._ahead if has_place(arguments) else self._line:
             self._stand_in_line(future, op, start, arguments, timeout)
             return future
         try:
@@ -130,7 +131,7 @@ class _Calls:
         if self._pending.pop(future.ticket, None) is not None:
             self._as_bytes.discard(future.ticket)
             _core.keep_release(self.handle, future.ticket)
-            if self._line and not self._scheduled:
+            if (self._line or self._ahead) and not self._scheduled:
                 self._schedule()
 
     def step(self) -> None:
@@ -143,7 +144,7 @@ class _Calls:
                 self._as_bytes.discard(ticket)
             if future is not None:
                 _finish(future, status, text)
-        if self._line:
+        if self._line or self._ahead:
             self._admit()
 
     def _schedule(self) -> None:
@@ -158,20 +159,17 @@ class _Calls:
         waiting = _Waiting(future, op, start, arguments, end)
         if end is not None:
             waiting.timer = self.loop.call_at(end, _expire, future, op)
-        self._line.append(waiting)
+        (self._ahead if has_place(arguments) else self._line).append(waiting)
         if not self._scheduled:
             self._schedule()
 
     def _admit(self) -> None:
-        """Moves calls from the line into the engine while it has room."""
-        while self._line:
-            head = self._line[0]
-            future = head.future
-            if not future.done() and not self._try(head):
-                return
-            self._line.popleft()
-            if head.timer is not None:
-                head.timer.cancel()
+        """Moves calls from the lines into the engine while it has room."""
+        for line in self._ahead, self._line:
+            while line and (line[0].future.done() or self._try(line[0])):
+                timer = line.popleft().timer
+                if timer is not None:
+                    timer.cancel()
 
     def _try(self, head: _Waiting) -> bool:
         """Submits the first call of the line; False when there still is no room."""
@@ -196,7 +194,7 @@ class _Calls:
 
     async def drain(self, timeout: float) -> None:
         """Waits at most `timeout` seconds for the calls that are under way or in line now."""
-        calls = [*self._pending.values(), *(waiting.future for waiting in self._line)]
+        calls = [*self._pending.values(), *(waiting.future for waiting in (*self._ahead, *self._line))]
         if calls:
             await asyncio.wait(calls, timeout=timeout)
 

@@ -72,6 +72,11 @@ def default_seconds(options: dict[str, Any]) -> float | None:
     return deadline_ms / 1000 if deadline_ms else None
 
 
+def has_place(arguments: tuple[Any, ...]) -> bool:
+    """Whether a call goes on with a lease. The engine keeps a place for it, and those in line may wait for its holder."""
+    return bool(arguments) and isinstance(arguments[0], int) and arguments[0] != 0
+
+
 class _BlockingCalls:
     """The engine's store with calls that block.
 
@@ -99,7 +104,7 @@ class _BlockingCalls:
         """Runs a call with ``start(handle, *arguments, deadline_ms, waits)``; gives what `decode` makes of the engine's
         answer."""
         try:
-            if self._line:
+            if self._line and not has_place(arguments):
                 status, text = self._begin_in_line(op, start, arguments, timeout, as_bytes)
             else:
                 status, text = start(self.handle, *arguments, 0 if timeout is None else to_milliseconds(timeout), 1)

@@ -223,6 +223,24 @@ def test_a_copy_that_fails_stores_nothing(dsn, table):
         assert lease.query(f"select count(*) from {table}")[0][0] == 0
 
 
+def test_calls_of_a_lease_that_wait_together_pass_a_full_queue_in_order(dsn, run):
+    async def main():
+        async with statekeep.connect(dsn, connections=2, queue=4) as store:
+            async with store.lease() as lease:
+                await lease.query("create temp table t (place serial, n int)")
+                takers = [asyncio.ensure_future(store.lease().__aenter__()) for _ in range(10)]
+                await asyncio.sleep(0)
+                inserts = [lease.query("insert into t (n) values ($1)", [n]) for n in range(8)]
+                inserts[0].add_done_callback(lambda _: inserts.append(lease.query("insert into t (n) values (8)")))
+                for n in range(9):
+                    await asyncio.wait_for(inserts[n], 60)
+                assert [row["n"] for row in await lease.query("select n from t order by place")] == list(range(9))
+            for taker in takers:
+                (await taker).close()
+
+    run(main())
+
+
 COPIES = ["copy (select 1) to stdout", "select 1; copy (select 1) to stdout", "create temp table t(); copy t from stdin"]
 
 

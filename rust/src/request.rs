@@ -37,6 +37,11 @@ impl<'a> Request<'a> {
             Request::Notification { .. } => "sql.notification",
         }
     }
+
+    /// Whether it goes on with a lease: the engine keeps a place for it, and those in line may wait for its holder.
+    fn is_of_lease(&self) -> bool {
+        !matches!(self, Request::Call { .. } | Request::Take | Request::Query { lease: 0, .. })
+    }
 }
 
 impl Store {
@@ -68,7 +73,7 @@ impl Store {
 
 /// Submits once; whoever comes while others wait for room goes behind them.
 fn attempt(shared: &Shared, request: &Request<'_>, deadline: Option<Duration>) -> Submitted {
-    if shared.is_closed() || shared.has_line() {
+    if shared.is_closed() || (shared.has_line() && !request.is_of_lease()) {
         return Submitted::Full;
     }
     submit(shared, request, deadline)

@@ -75,6 +75,30 @@ def test_calls_of_a_lease_keep_their_order(store):
     assert len(ids(store)) == 50
 
 
+def test_who_holds_a_lease_goes_on_when_the_queue_is_full_of_those_who_wait_for_one(asking, store, db):
+    small = asking.open(db.dsn, connections=2, queue=8)
+    small.lease("held")
+    small.told("begin", lease="held")
+    takers = [small.ask("lease", lease=f"taker {n}") for n in range(30)]
+    if not asking.can["waits_when_full"]:
+        assert [answer.status for answer in answers(takers[8:])] == ["FULL"] * 22
+        takers = [taker for taker in takers[:8] if not taker.done()]
+        assert len(takers) == 7
+    for n in range(5):
+        assert small.submit_query(f"insert into items values ({n}, 'x')", lease="held").answer(20).status == "OK"
+    small.told("commit", lease="held")
+    small.give_back("held")
+    waiting = dict(enumerate(takers))
+    while waiting:
+        wait_until(lambda: any(taker.done() for taker in waiting.values()))
+        (served,) = (n for n, taker in waiting.items() if taker.done())
+        assert waiting.pop(served).answer().status == "OK"
+        small.told("select 1", lease=f"taker {served}")
+        small.give_back(f"taker {served}")
+    assert len(ids(store)) == 5
+    small.close()
+
+
 def test_a_returned_lease_leaves_nothing(asking, store, db):
     alone = asking.open(db.dsn, connections=2)
     alone.lease("first")

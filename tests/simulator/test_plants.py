@@ -108,8 +108,8 @@ PLANTS = {
     ),
     "the queue takes one call too many": Plant(
         "op.c",
-        "store->held_count >= (size_t)store->options.queue",
-        "store->held_count > (size_t)store->options.queue",
+        "store->held_count + kept < queue",
+        "store->held_count + kept <= queue",
     ),
     "a deadline that nobody keeps": Plant(
         "api.c",

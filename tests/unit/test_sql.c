@@ -157,6 +157,42 @@ static void test_pending_at_the_return(void)
     close_store(store);
 }
 
+/* However many wait for leases: their holders can go on, and so give them back. */
+static void test_places_of_leases(void)
+{
+    enum { QUEUE = 6 };
+    keep_store *store = open_store("{\"connections\":3,\"queue\":6}");
+    keep_lease first = take(store), second = take(store);
+    keep_op takers[QUEUE];
+    int waiting = 0;
+    while (waiting < QUEUE) {
+        takers[waiting] = keep_lease_take(store, 60000);
+        if (keep_op_status(store, takers[waiting]) != KEEP_PENDING)
+            break;
+        waiting++;
+    }
+    CHECK(waiting == QUEUE - 2); /* a place is kept for each lease */
+    CHECK(keep_op_status(store, takers[waiting]) == KEEP_FULL);
+    keep_op busy = query(store, first, "select pg_sleep(0.2)");
+    CHECK(keep_op_status(store, query(store, first, "select 1")) == KEEP_FULL);
+    CHECK(run(store, second, "select 1") == KEEP_OK);
+    CHECK(finish(store, busy) == KEEP_OK);
+    keep_lease_return(store, first);
+    CHECK(keep_wait(store, takers[0], 60000) == KEEP_OK);
+    first = lease_of(store, takers[0]);
+    CHECK(run(store, first, "select 1") == KEEP_OK);
+    for (int i = 1; i < waiting; i++)
+        keep_release(store, takers[i]);
+    keep_lease_return(store, first);
+    keep_lease_return(store, second);
+    close_store(store);
+    store = open_store("{\"connections\":3,\"queue\":1}");
+    first = take(store);
+    CHECK(run(store, 0, "select 1") == KEEP_OK); /* never more than half of the queue is kept */
+    keep_lease_return(store, first);
+    close_store(store);
+}
+
 static void test_copy_out_of_turn(void)
 {
     keep_store *store = open_store(NULL);
@@ -486,6 +522,7 @@ int main(void)
     test_unread();
     test_let_go_half_sent();
     test_pending_at_the_return();
+    test_places_of_leases();
     test_copy_out_of_turn();
     test_copy_of_the_last_lease();
     test_notifications_kept();

@@ -90,7 +90,8 @@ module StateKeep
     # @api private
     def perform(op, values, timeout, raw)
       deadline_ms = timeout ? milliseconds(timeout) : 0
-      answer = submit(op, values, deadline_ms) if @backlog.empty?
+      # For a lease the engine keeps a place, and those in line may wait for its holder.
+      answer = submit(op, values, deadline_ms) if @backlog.empty? || values.first.is_a?(Core::Held)
       answer = submit_in_turn(op, values, timeout) if answer.nil? || answer.first == Core::FULL
       @backlog.wake unless @backlog.empty?
       status, text = answer
