@@ -3,8 +3,10 @@
 mod support;
 
 use statekeep::{Page, Status};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{checkpoints, client};
+use tokio::sync::Barrier;
 
 #[tokio::test]
 async fn many_are_loaded_listed_and_copied() {
@@ -22,20 +24,24 @@ async fn many_are_loaded_listed_and_copied() {
     assert_eq!(checkpoint.load::<u32>("b/0").await.unwrap(), None);
 }
 
-/// Each run adds 1 to a counter twenty times, by load and compare-and-set: every lost save would be missing.
+/// Each run adds 1 to a counter twenty times, by load and compare-and-set: every lost save would be missing. All load
+/// the first version before anybody saves, so three meet a conflict at least.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_of_one_thread_never_overwrite_each_other() {
     let (store, table) = checkpoints(|options| options).await;
     store.checkpoint().setup_versions().await.unwrap();
     store.checkpoint().save_version("t", &0, None).await.unwrap();
     let other = statekeep::Store::open(&support::dsn(), support::options(&table)).unwrap();
-    let (mut runs, mut conflicts) = (Vec::new(), 0);
+    let (mut runs, mut conflicts, loaded) = (Vec::new(), 0, Arc::new(Barrier::new(4)));
     for run in 0..4 {
-        let store = if run % 2 == 0 { store.clone() } else { other.clone() };
+        let (store, loaded) = (if run % 2 == 0 { store.clone() } else { other.clone() }, loaded.clone());
         runs.push(tokio::spawn(async move {
             let (mut saved, mut conflicts) = (0, 0);
             while saved < 20 {
                 let found = store.checkpoint().load_version::<i64>("t").await.unwrap().unwrap();
+                if found.version == 1 {
+                    loaded.wait().await;
+                }
                 match store.checkpoint().save_version("t", &(found.state + 1), Some(found.version)).await {
                     Ok(version) => {
                         assert_eq!(version, found.version + 1);
@@ -55,7 +61,7 @@ async fn two_runs_of_one_thread_never_overwrite_each_other() {
     }
     let last = store.checkpoint().load_version::<i64>("t").await.unwrap().unwrap();
     assert_eq!((last.state, last.version), (80, 81));
-    assert!(conflicts > 0, "the runs never met");
+    assert!(conflicts >= 3, "the runs never met");
 }
 
 #[tokio::test]
