@@ -8,7 +8,7 @@ use agents_core::state::{AgentStateSnapshot, TodoItem, TodoStatus};
 use statekeep::{Error, PostgresCheckpointer, Status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{blocked, client, dsn, stored, table, until};
+use support::{blocked, client, dsn, sessions, stored, table, until};
 
 fn sample_state() -> AgentStateSnapshot {
     let mut state = AgentStateSnapshot::default();
@@ -130,10 +130,10 @@ async fn errors_have_the_peers_contexts() {
     }
     let begun = Instant::now();
     let builder = PostgresCheckpointer::builder().url("postgresql://127.0.0.1:1/x");
-    let error = builder.connect_timeout(Duration::from_millis(300)).build().await.err().unwrap();
+    let error = builder.connect_timeout(Duration::from_secs(1000)).build().await.err().unwrap();
     assert_eq!(error.to_string(), "Failed to connect to PostgreSQL");
     assert_eq!(cause(&error).status(), Status::Unavailable);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(100), "a server that is not there is told at once");
 
     let builder = PostgresCheckpointer::builder().url(dsn()).table_name("no_schema.checkpoints");
     let error = builder.build().await.err().unwrap();
@@ -232,13 +232,14 @@ async fn a_timed_out_save_behind_a_lock_blocks_nobody_and_never_comes() {
     let mut other = client().await;
     let lock = other.transaction().await.unwrap();
     lock.execute(&format!("select from {table} where thread_id = 't' for update"), &[]).await.unwrap();
+    let watcher = client().await;
+    let before = sessions(&watcher, &table).await;
     let state = sample_state();
     let save = checkpointer.save_state(&thread, &state);
     assert!(tokio::time::timeout(Duration::from_millis(400), save).await.is_err());
-    let begun = Instant::now();
-    checkpointer.save_state(&"other".to_owned(), &sample_state()).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(1), "the only connection was blocked");
-    let watcher = client().await;
+    let other_save = checkpointer.save_state(&"other".to_owned(), &sample_state()).await;
+    other_save.expect("the only connection is not blocked");
+    assert_eq!(sessions(&watcher, &table).await, before, "the only connection was given up");
     until("nobody waits for the lock", || async { blocked(&watcher, &table).await == 0 }).await;
     lock.rollback().await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;

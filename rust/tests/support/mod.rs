@@ -10,10 +10,10 @@ pub fn dsn() -> String {
     std::env::var("STATEKEEP_TEST_DSN").expect("run by: python tests/server.py cargo test")
 }
 
-/// A table name that no other test has.
+/// A table name that no other test has, nor begins with: see `blocked`.
 pub fn table() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("t{}_{:04}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn options(table: &str) -> Options {
@@ -41,6 +41,12 @@ pub async fn blocked(client: &Client, table: &str) -> i64 {
     client.query_one(sql, &[&table]).await.unwrap().get(0)
 }
 
+/// The server processes of the sessions whose last statement named the table.
+pub async fn sessions(client: &Client, table: &str) -> Vec<i32> {
+    let sql = "select pid from pg_stat_activity where backend_type = 'client backend' and position($1 in query) > 0 order by 1";
+    client.query(sql, &[&table]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
 /// The stored text of a thread's state.
 pub async fn stored(client: &Client, table: &str, thread: &str) -> Option<String> {
     let sql = format!("select state::text from {table} where thread_id = $1");
@@ -49,7 +55,7 @@ pub async fn stored(client: &Client, table: &str, thread: &str) -> Option<String
 
 /// Looks every few milliseconds until the condition holds; fails when it never does.
 pub async fn until<F: std::future::Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         if condition().await {
             return;
         }
