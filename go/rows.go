@@ -35,6 +35,7 @@ func newRows(text []byte) (*Rows, error) {
 		Columns []string
 		Types   []uint32
 		Rows    [][]any
+		Copy    string // it only began one: nothing was copied yet, nor ever will be
 	}
 	var all struct {
 		result
@@ -44,6 +45,9 @@ func newRows(text []byte) (*Rows, error) {
 	decoder.UseNumber()
 	if err := decoder.Decode(&all); err != nil {
 		return nil, &Error{Status: Internal, Op: "sql.query", Message: "unreadable answer of the core: " + err.Error()}
+	}
+	if all.Copy != "" || len(all.More) > 0 && all.More[len(all.More)-1].Copy != "" {
+		return nil, &Error{Status: Invalid, Op: "sql.query", Message: "a copy cannot be run as a query, but as one of the copies"}
 	}
 	convert := func(r result) *Rows {
 		rows := &Rows{Command: r.Command, Columns: r.Columns, Types: r.Types, cells: r.Rows}

@@ -62,7 +62,7 @@ def to_rows(text: str, cls: type[Rows] = Rows) -> Rows:
     """The `cls` for the JSON text of a statement's result. Raises Invalid for that of a copy, whose rows go another way."""
     result: dict[str, Any] = from_json(text)
     if "copy" in result or ("more" in result and "copy" in result["more"][-1]):
-        raise Invalid("a copy from stdin or to stdout cannot be run as a query, but as one of the copies", "sql.query")
+        raise Invalid("a copy cannot be run as a query, but as one of the copies", "sql.query")
     rows = _to_rows(result, cls)
     if "more" in result:
         rows.more = [_to_rows(one, cls) for one in result["more"]]

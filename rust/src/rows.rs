@@ -34,7 +34,9 @@ pub struct Row {
 
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(default)]
     command: String,
+    copy: Option<String>, // it only began one: nothing was copied yet, nor ever will be
     count: Option<u64>,
     #[serde(default)]
     columns: Vec<String>,
@@ -63,6 +65,9 @@ impl Rows {
     pub(crate) fn read(result: &[u8]) -> Result<Rows, Error> {
         let answer: Answer = serde_json::from_slice(result)
             .map_err(|error| Error::new(Status::Internal, "sql.query", format!("unreadable answer: {error}")))?;
+        if answer.more.last().unwrap_or(&answer).copy.is_some() {
+            return Err(unfit("a copy cannot be run as a query, but as one of the copies".to_owned()));
+        }
         Ok(answer.into())
     }
 

@@ -99,6 +99,16 @@ def test_who_holds_a_lease_goes_on_when_the_queue_is_full_of_those_who_wait_for_
     small.close()
 
 
+@pytest.mark.parametrize("sql", ["copy items from stdin", "copy items to stdout", "select 1; copy items from stdin"])
+def test_a_copy_is_no_query(asking, store, sql):
+    if asking.name == "c":
+        pytest.skip("C reads from the answer that a copy has begun")
+    store.lease("a")
+    assert store.query(sql, lease="a").status == "INVALID"
+    assert store.rows("select 1", lease="a") == [[1]]
+    store.give_back("a")
+
+
 def test_a_returned_lease_leaves_nothing(asking, store, db):
     alone = asking.open(db.dsn, connections=2)
     alone.lease("first")

@@ -26,6 +26,9 @@ module StateKeep
     # @param json [Hash] options for JSON.parse
     # @api private
     def initialize(result, json)
+      # Nothing was copied yet, nor ever will be.
+      raise Invalid.new("a copy cannot be run as a query, but as one of the copies", op: "sql.query") if result.key?("copy")
+
       @command, @affected, @columns, @types = result.values_at("command", "count", "columns", "types")
       @columns&.map!(&:-@) # shared by the Hashes
       @lists = @columns ? Values.convert(result["rows"], @types, json) : []
