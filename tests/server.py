@@ -285,6 +285,8 @@ class PgBouncer(Daemon):
             f"[databases]\n* = host={server.root} port={server.port}\n[pgbouncer]\npool_mode = transaction\n"
             f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir = {self.root}\n"
             f"auth_type = trust\nauth_file = {self.root}/users\npidfile = {self.root}/pid\n")
+        for name in ("users", "pgbouncer.ini"):
+            (self.root / name).chmod(0o644)  # whatever the umask is
 
     def command(self):
         program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"

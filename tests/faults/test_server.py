@@ -14,7 +14,7 @@ from suite.ledger import Ledger
 
 @pytest.mark.parametrize("end", ["kill", "immediate", "fast"])
 def test_a_server_that_ends_and_comes_back_under_load(adapter, mortal, mortal_states, end):
-    store = adapter.open(mortal_states.dsn, connect_ms=20000)
+    store = adapter.open(mortal_states.dsn, connect_ms=30000)
     with Ledger(store, mortal_states) as ledger:
         wait_until(lambda: ledger.saved() > 300)
         mortal.kill() if end == "kill" else mortal.stop(end)
@@ -50,7 +50,7 @@ def test_a_server_that_is_down_is_named_within_its_time(adapter, mortal, mortal_
 
 
 def test_calls_wait_for_a_server_that_was_there_and_comes_back(adapter, mortal, mortal_states):
-    store = adapter.open(mortal_states.dsn, connect_ms=20000)
+    store = adapter.open(mortal_states.dsn, connect_ms=30000)
     store.ok("admin.ping")
     mortal.stop()
     calls = store.submit_all([save(f"s{n}", Json("1")) for n in range(100)])
