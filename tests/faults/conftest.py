@@ -32,6 +32,9 @@ def mortal_states(mortal, adapter):  # noqa: F811
     store.close()
     yield database
     database.close()
+    if mortal.process is None:
+        mortal.start()
+    mortal.drop_database(database.name)  # a server that crashed syncs every file it has before it serves again
 
 
 @pytest.fixture
