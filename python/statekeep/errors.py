@@ -94,7 +94,7 @@ class Unavailable(Error, ConnectionError):
 
 
 class Full(Error):
-    """The call can never fit into the store's queue; nothing was stored."""
+    """The queue is full; nothing was stored. Calls of this package wait for room instead."""
 
     status = "FULL"
 

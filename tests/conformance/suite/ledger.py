@@ -4,7 +4,7 @@ import collections
 import random
 import threading
 
-from .adapter import Json, answers
+from .adapter import ANSWER_SECONDS, Json, answers
 from .gate import load, save
 
 WAVE = 32  # calls written at once
@@ -18,8 +18,9 @@ class Ledger:
     is not there, and it does not come later; only UNKNOWN leaves both open.
     """
 
-    def __init__(self, store, database, agent="a"):
+    def __init__(self, store, database, agent="a", answer_seconds=ANSWER_SECONDS):
         self.store, self.database, self.agent = store, database, agent
+        self.answer_seconds = answer_seconds  # after this long a call counts as lost
         self.saves = {}  # session: status
         self.reads = collections.Counter()
         self.failures = []  # errors of saves and loads
@@ -63,7 +64,7 @@ class Ledger:
         return list(zip(calls, self.store.submit_all(requests)))
 
     def _collect(self, wave):
-        for ((session, is_read), _), answer in zip(wave, answers([call for _, call in wave])):
+        for ((session, is_read), _), answer in zip(wave, answers([call for _, call in wave], self.answer_seconds)):
             if answer.status != "OK":
                 self.failures.append(answer.error)
             if not is_read:
