@@ -16,7 +16,7 @@ SECONDS = 10
 LONGEST_WAIT = 1.0  # seconds, on a machine that has nothing else to do
 HANGS = 60 * LONGEST_WAIT  # on any machine: the server ends a statement that takes so long, as an error
 STOOD_STILL = 0.25 * LONGEST_WAIT  # what a statement that waits for nobody takes where the machine is at fault
-IDLE = 0.1  # share of the processors that others have, at most, on a machine that has nothing else to do
+IDLE = 0.25  # share of the processors that others have, at most, on a machine that has nothing else to do
 TASKS = 16
 
 
