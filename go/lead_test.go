@@ -50,3 +50,19 @@ func TestRefusedCallLeavesTheLeaderItsAnswer(t *testing.T) {
 		}
 	}
 }
+
+// The engine keeps a place of its queue for a lease, and whoever waits in line may have it then.
+func TestReturnedLeaseIsToldToTheLine(t *testing.T) {
+	store := openSQL(t, Options{Queue: 2})
+	lease, err := store.Lease(context.Background())
+	must(t, err)
+	store.collect() // gives back the lease's own ticket
+	select {
+	case <-store.freed:
+	default:
+	}
+	lease.Return()
+	if len(store.freed) == 0 {
+		t.Error("nobody is told")
+	}
+}

@@ -115,6 +115,7 @@ func (s *Store) giveBack(lease uint64) {
 	defer s.mu.RUnlock()
 	if s.engine != nil {
 		s.engine.giveBack(lease)
+		s.signalFreed() // its place in the queue, too
 	}
 }
 
