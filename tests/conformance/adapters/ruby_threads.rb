@@ -15,17 +15,15 @@ class ThreadsAdapter < RubyAdapter
   end
 
   def do_call(request)
-    # Killed before it runs, a thread would end without an answer: it is let in when its `ensure` is there.
+    # It may be killed while it serves, and only then: what comes before and after would end without an answer.
     inside = Queue.new
-    thread = Thread.new do
-      inside << true
-      result = [:answer, serve_request(request)]
-    rescue StateKeep::Error => e
-      result = [:answer_error, e]
-    ensure
-      Thread.handle_interrupt(Object => :never) { finish(request, result) }
+    Thread.new do
+      Thread.handle_interrupt(Object => :never) do
+        @calls[request["id"]] = Thread.current
+        inside << true
+        finish(request) { Thread.handle_interrupt(Object => :immediate) { serve_request(request) } }
+      end
     end
-    @calls[request["id"]] = thread
     inside.pop
   end
 
@@ -37,9 +35,13 @@ class ThreadsAdapter < RubyAdapter
 
   private
 
-  def finish(request, result)
+  def finish(request)
+    result = [:answer, request, yield]
+  rescue StateKeep::Error => e
+    result = [:answer_error, request, e]
+  ensure
     @calls.delete(request["id"])
-    result ? send(*result.insert(1, request)) : answer_cancelled(request)
+    send(*(result || [:answer_cancelled, request]))
   end
 end
 
