@@ -50,7 +50,9 @@ static struct op *sql_reserve(keep_store *store, enum op_kind kind, const struct
         FIXED_ARGS * sizeof(keep_text) + used * each + text_room(first) + text_room(second);
     for (int i = 0; i < count; i++)
         bytes += text_room(params[i].value);
-    struct op *op = op_reserve(store, kind == OP_NOTIFICATION ? NULL : lease, bytes, why);
+    /* Waiting for notifications leaves a lease at rest: any number of such calls would pass for its next one. */
+    const struct conn *holder = kind == OP_NOTIFICATION ? NULL : lease;
+    struct op *op = op_reserve(store, holder, bytes, why);
     if (!op)
         return NULL;
     op->kind = kind;

@@ -173,6 +173,7 @@ static void test_places_of_leases(void)
     }
     CHECK(waiting == QUEUE - 2); /* a place is kept for each lease */
     CHECK(keep_op_status(store, takers[waiting]) == KEEP_FULL);
+    CHECK(keep_op_status(store, keep_notification(store, first, PATIENT_MS)) == KEEP_FULL);
     keep_op busy = query(store, first, "select pg_sleep(0.2)");
     CHECK(keep_op_status(store, query(store, first, "select 1")) == KEEP_FULL);
     CHECK(run(store, second, "select 1") == KEEP_OK);

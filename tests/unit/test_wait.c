@@ -202,6 +202,50 @@ static void test_queue_limit_where_nothing_is_lacking(void)
     }
 }
 
+/* Only the first of two may leave first; for the other one no connection is free then. */
+static void test_queue_limit_behind_one_that_left(void)
+{
+    struct locker locker = lock_row();
+    keep_store *store =
+        open_store("{\"connections\":1,\"lock_ms\":0,\"hold\":true,\"queue_ms\":50}");
+    CHECK(finish(store, load(store)) == KEEP_OK);
+    clock_stop();
+    keep_op sent = save(store, "locked", PATIENT_MS), waits = load(store);
+    stopped_us += 60 * 1000;
+    keep_poll(store);
+    CHECK(keep_op_status(store, sent) == KEEP_PENDING);
+    CHECK(keep_op_status(store, waits) == KEEP_PENDING);
+    stopped_us += 1000;
+    keep_poll(store);
+    CHECK(keep_op_status(store, sent) == KEEP_PENDING);
+    CHECK(says(store, waits, "\"reason\":\"queue\""));
+    keep_release(store, waits);
+    stopped_us = 0;
+    unlock_row(&locker);
+    CHECK(finish(store, sent) == KEEP_OK);
+    close_store(store);
+}
+
+/* The connection that is kept for reads is free for no write. */
+static void test_queue_limit_of_writes(void)
+{
+    struct locker locker = lock_row();
+    keep_store *store = open_store("{\"connections\":2,\"lock_ms\":0,\"queue_ms\":50}");
+    CHECK(finish(store, load(store)) == KEEP_OK);
+    clock_stop();
+    keep_op sent = save(store, "locked", PATIENT_MS);
+    CHECK(finish(store, load(store)) == KEEP_OK); /* the second connection is up */
+    keep_op waits = save(store, "other", PATIENT_MS);
+    stopped_us += 60 * 1000;
+    keep_poll(store);
+    CHECK(says(store, waits, "\"reason\":\"queue\""));
+    keep_release(store, waits);
+    stopped_us = 0;
+    unlock_row(&locker);
+    CHECK(finish(store, sent) == KEEP_OK);
+    close_store(store);
+}
+
 /* ---- "gather" */
 
 enum { THREADS = 8, ROUNDS = 15 };
@@ -443,6 +487,8 @@ int main(void)
     test_queue_limit();
     test_deadline_behind_the_queue();
     test_queue_limit_where_nothing_is_lacking();
+    test_queue_limit_behind_one_that_left();
+    test_queue_limit_of_writes();
     test_threads_ask_together();
     test_alone_is_never_held("{\"gather\":true}", false);
     test_alone_is_never_held("{\"gather\":true,\"hold\":true}", true);
